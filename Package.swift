@@ -1,0 +1,27 @@
+// swift-tools-version: 6.3
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [.strictMemorySafety()]
+
+let package = Package(
+    name: "swift-reactor",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Reactor", targets: ["Reactor"])
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CLibev",
+            providers: [.apt(["libev-dev"]), .brew(["libev"])]
+        ),
+        .target(name: "Reactor", dependencies: ["CLibev"], swiftSettings: settings),
+        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+        .testTarget(
+            name: "ReactorTests",
+            dependencies: ["Reactor", "CTestSupport"],
+            swiftSettings: settings
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

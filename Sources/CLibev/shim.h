@@ -1,0 +1,64 @@
+// libev for Swift. Swift imports neither function-like macros nor anonymous enums as anything
+// useful, and libev's interface consists of both: each inline below is one of them by name.
+#ifndef CLIBEV_SHIM_H
+#define CLIBEV_SHIM_H
+
+#include <ev.h>
+
+#ifdef __linux__
+// What Swift's own module of the C library leaves out.
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#endif
+
+// ev_io_init and ev_set_priority: the watcher's memory is the caller's, and must stay where it is
+// until the watcher is stopped.
+static inline void clibev_io_init(
+    ev_io *watcher, void (*callback)(struct ev_loop *, ev_io *, int), int fd, int events, int priority
+) {
+    ev_io_init(watcher, callback, fd, events);
+    ev_set_priority(watcher, priority);
+}
+
+// ev_io_modify, for a stopped watcher. Other than ev_io_set it does not mark the descriptor as a new one, so libev makes
+// no system call where the events are in the end the same.
+static inline void clibev_io_modify(ev_io *watcher, int events, int priority) {
+    ev_io_modify(watcher, events);
+    ev_set_priority(watcher, priority);
+}
+
+static inline int clibev_io_is_active(const ev_io *watcher) {
+    return ev_is_active(watcher);
+}
+
+static inline void clibev_async_init(
+    ev_async *watcher, void (*callback)(struct ev_loop *, ev_async *, int)
+) {
+    ev_async_init(watcher, callback);
+}
+
+static inline void clibev_signal_init(
+    ev_signal *watcher, void (*callback)(struct ev_loop *, ev_signal *, int), int signum
+) {
+    ev_signal_init(watcher, callback, signum);
+}
+
+static inline void clibev_timer_init(
+    ev_timer *watcher, void (*callback)(struct ev_loop *, ev_timer *, int), double after
+) {
+    ev_timer_init(watcher, callback, after, 0.);
+}
+
+// The descriptor of an epoll or kqueue backend, which libev keeps to itself: ev_embed_start leaves
+// it in the embed watcher. `scratch` is a loop that never runs. Asked for afresh each time, because
+// libev replaces the descriptor whenever it rebuilds the kernel's state.
+static inline int clibev_backend_fd(struct ev_loop *loop, struct ev_loop *scratch) {
+    ev_embed embed;
+    ev_embed_init(&embed, 0, loop);
+    ev_embed_start(scratch, &embed);
+    int fd = embed.io.fd;
+    ev_embed_stop(scratch, &embed);
+    return fd;
+}
+
+#endif

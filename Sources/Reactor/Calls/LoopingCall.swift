@@ -1,0 +1,233 @@
+/// Calls back at a fixed interval until it is stopped, or its callback throws.
+///
+/// The calls stay in phase with the start: each is due a whole number of intervals after it, however late the one before
+/// was made and however long it took, and intervals that went by are left out, not made up for. For the reactor's thread
+/// only. After Twisted's `task.LoopingCall`; written against the reactor's public interface alone.
+public final class LoopingCall {
+    /// Where it was made.
+    public let registeredAt: CallSite
+    /// The time between two calls; nil before the first start.
+    public private(set) var interval: Duration?
+
+    private let reactor: Reactor
+    private let callback: (LoopingCall, Int) throws -> Void
+    private var run: Run?
+
+    /// What lasts from a start to its stop.
+    private final class Run {
+        /// The calls are due whole intervals after this.
+        var origin: Reactor.Instant
+        /// The number of the interval, since `origin`, in which the last call was made; -1 if none was.
+        var lastInterval: UInt64?
+        var next: DelayedCall?
+        var isCalling = false
+        var deferral: Deferral?
+        let whenStopped: ((Result<Void, any Error>) -> Void)?
+
+        init(origin: Reactor.Instant, whenStopped: ((Result<Void, any Error>) -> Void)?) {
+            self.origin = origin
+            self.whenStopped = whenStopped
+        }
+    }
+
+    /// A looping call of `callback`, on `reactor`; it does nothing until it is started.
+    public convenience init(
+        on reactor: Reactor = .shared,
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ callback: @escaping () throws -> Void
+    ) {
+        self.init(on: reactor, CallSite(fileID: fileID, line: line)) { _, _ in try callback() }
+    }
+
+    /// The same, for a callback that gets the looping call itself, to stop it or to defer its next call.
+    public convenience init(
+        on reactor: Reactor = .shared,
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ callback: @escaping (LoopingCall) throws -> Void
+    ) {
+        self.init(on: reactor, CallSite(fileID: fileID, line: line)) { loopingCall, _ in try callback(loopingCall) }
+    }
+
+    /// The same, for a callback that gets the number of intervals since the last call: 1, or more where some went by
+    /// while the reactor was busy.
+    public static func withCount(
+        on reactor: Reactor = .shared,
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ callback: @escaping (Int) throws -> Void
+    ) -> LoopingCall {
+        LoopingCall(on: reactor, CallSite(fileID: fileID, line: line)) { _, count in try callback(count) }
+    }
+
+    private init(on reactor: Reactor, _ site: CallSite, callback: @escaping (LoopingCall, Int) throws -> Void) {
+        self.reactor = reactor
+        self.registeredAt = site
+        self.callback = callback
+    }
+
+    /// Whether it was started, and not stopped since.
+    public var isRunning: Bool { run != nil }
+
+    /// Begins to call: in the next pass, or with `now` false after one interval. With an interval of zero it calls once
+    /// in each pass.
+    ///
+    /// `whenStopped` is told once how it ended: by `stop()`, or with the error of the callback, which was reported too.
+    /// Throws `LoopingCallError` where it runs already or the interval is negative. It may be started again afterwards.
+    public func start(
+        every interval: Duration,
+        now: Bool = true,
+        whenStopped: ((Result<Void, any Error>) -> Void)? = nil
+    ) throws(LoopingCallError) {
+        guard run == nil else { throw .alreadyRunning }
+        guard interval >= .zero else { throw .negativeInterval(interval) }
+        self.interval = interval
+        let run = Run(origin: reactor.now, whenStopped: whenStopped)
+        self.run = run
+        if now {
+            run.next = reactor.callLater(.zero) { [self] in call(run) }
+        } else {
+            run.lastInterval = 0
+            schedule(run)
+        }
+    }
+
+    /// Ends it. `whenStopped` is told at once, or, from inside the callback or while its work is deferred, when that is
+    /// over. Does nothing where it does not run.
+    public func stop() {
+        guard let run else { return }
+        self.run = nil
+        try? run.next?.cancel()
+        if !run.isCalling, run.deferral == nil { run.whenStopped?(.success(())) }
+    }
+
+    /// Counts the intervals from now on: the next call is due one interval from now. Does nothing where it does not run.
+    public func reset() {
+        guard let run else { return }
+        run.origin = reactor.now
+        run.lastInterval = 0
+        reschedule(run)
+    }
+
+    /// Calls at another interval, counted from now on. Throws `LoopingCallError` where it is negative or nothing runs.
+    public func changeInterval(to interval: Duration) throws(LoopingCallError) {
+        guard interval >= .zero else { throw .negativeInterval(interval) }
+        guard run != nil else { throw .notRunning }
+        self.interval = interval
+        reset()
+    }
+
+    /// From inside the callback: it is not over yet, although it will return. The next call is not scheduled before
+    /// `finish()`, and then in phase. After a Twisted callback that returns a Deferred.
+    public func deferRestart() -> Deferral {
+        let deferral = Deferral { [weak self, weak run] result in
+            guard let run else { return }
+            run.deferral = nil
+            self?.called(run, result)
+        }
+        run?.deferral = deferral
+        return deferral
+    }
+
+    /// Work of a looping call that goes on after its callback has returned.
+    public final class Deferral {
+        private var done: ((Result<Void, any Error>) -> Void)?
+
+        fileprivate init(_ done: @escaping (Result<Void, any Error>) -> Void) { self.done = done }
+
+        /// The work is done. Only the first `finish` or `fail` counts.
+        public func finish() { end(.success(())) }
+
+        /// The work has failed: reported, and the looping call stops, as if its callback had thrown.
+        public func fail(_ error: any Error) { end(.failure(error)) }
+
+        private func end(_ result: Result<Void, any Error>) {
+            let done = done
+            self.done = nil
+            done?(result)
+        }
+    }
+
+    private func call(_ run: Run) {
+        run.next = nil
+        let count = countIntervals(run)
+        run.isCalling = true
+        let result = Result { try callback(self, count) }
+        run.isCalling = false
+        if case .success = result, run.deferral != nil { return }
+        run.deferral = nil
+        called(run, result)
+    }
+
+    /// The work of one call is over.
+    private func called(_ run: Run, _ result: Result<Void, any Error>) {
+        guard !run.isCalling else { return }
+        let isCurrent = self.run === run
+        if case .failure(let error) = result {
+            if isCurrent { self.run = nil }
+            try? run.next?.cancel()
+            reactor.report(
+                CallbackFailure(
+                    error: error,
+                    kind: .loopingCall(every: interval ?? .zero),
+                    registeredAt: registeredAt,
+                    consequence: isCurrent ? .loopingCallStopped : .none
+                )
+            )
+            run.whenStopped?(result)
+        } else if isCurrent {
+            reschedule(run)
+        } else {
+            run.whenStopped?(.success(()))
+        }
+    }
+
+    private func reschedule(_ run: Run) {
+        guard !run.isCalling, run.deferral == nil else { return }
+        try? run.next?.cancel()
+        schedule(run)
+    }
+
+    /// At the first whole number of intervals since the origin that lies in the future.
+    private func schedule(_ run: Run) {
+        let now = reactor.now
+        let length = intervalLength
+        var delay = Duration.zero
+        if length > 0 {
+            let elapsed = now.nanoseconds - run.origin.nanoseconds
+            delay = .nanoseconds(Int64(clamping: length - elapsed % length))
+        }
+        run.next = reactor.callLater(delay) { [self] in call(run) }
+    }
+
+    private func countIntervals(_ run: Run) -> Int {
+        let length = intervalLength
+        guard length > 0 else { return 1 }
+        let current = (reactor.now.nanoseconds - run.origin.nanoseconds) / length
+        defer { run.lastInterval = current }
+        guard let last = run.lastInterval else { return Int(clamping: current) + 1 }
+        return Int(clamping: current - last)
+    }
+
+    private var intervalLength: UInt64 { (interval ?? .zero).nanosecondsRoundedUp }
+}
+
+/// Why a looping call could not be started or changed.
+public enum LoopingCallError: Error, Equatable, CustomStringConvertible {
+    /// `start` while it runs.
+    case alreadyRunning
+    /// A change of something that does not run.
+    case notRunning
+    /// Time does not go backwards.
+    case negativeInterval(Duration)
+
+    /// What happened, and what to do.
+    public var description: String {
+        switch self {
+        case .alreadyRunning: "The looping call was started already; stop it first, or use changeInterval."
+        case .notRunning: "The looping call does not run; start it with the interval."
+        case .negativeInterval(let interval): "A looping call cannot have the interval \(interval); expected zero or more."
+        }
+    }
+}

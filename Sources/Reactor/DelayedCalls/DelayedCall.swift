@@ -1,0 +1,128 @@
+/// A call that the reactor will make at its deadline, once.
+///
+/// The reactor owns it: dropping this handle cancels nothing, `cancel()` does. A small value; copies speak of the same
+/// call, and tell for ever what became of it. For the reactor's thread only. After Twisted's `IDelayedCall`.
+public struct DelayedCall: Hashable {
+    let calls: DelayedCalls
+    let ticket: TimerQueue<DelayedCalls.Call>.Ticket
+
+    /// Whether it is still to be made. It is not any more while its callback runs.
+    public var isActive: Bool { calls.queue.isPending(ticket) }
+
+    /// When it will be made; nil once it is over.
+    public var deadline: ReactorInstant? {
+        guard case .pending(let deadline) = calls.queue.state(ticket) else { return nil }
+        return ReactorInstant(nanoseconds: deadline)
+    }
+
+    /// Takes the call back, with all that its callback holds. Throws `DelayedCallError` where it is over.
+    public func cancel(fileID: StaticString = #fileID, line: UInt = #line) throws(DelayedCallError) {
+        calls.owner.check("DelayedCall.cancel", CallSite(fileID: fileID, line: line))
+        guard let call = calls.queue.cancel(ticket) else { throw outcome }
+        // Released here, when the queue is done: a deinitialiser of what it holds may use the reactor.
+        _ = consume call
+    }
+
+    /// Makes the deadline that long from now, whatever it was. A negative duration counts as zero. Among calls with the
+    /// same deadline it is the last. Throws `DelayedCallError` where the call is over.
+    public func reset(
+        to delay: Duration,
+        fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) throws(DelayedCallError) {
+        calls.owner.check("DelayedCall.reset", CallSite(fileID: fileID, line: line))
+        guard calls.queue.reschedule(ticket, deadline: calls.deadline(after: delay.nanosecondsRoundedUp)) else {
+            throw outcome
+        }
+    }
+
+    /// Moves the deadline, later or, with a negative duration, earlier. Among calls with the same deadline it is the
+    /// last. Throws `DelayedCallError` where the call is over.
+    public func delay(
+        by duration: Duration,
+        fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) throws(DelayedCallError) {
+        calls.owner.check("DelayedCall.delay", CallSite(fileID: fileID, line: line))
+        guard let deadline else { throw outcome }
+        _ = calls.queue.reschedule(ticket, deadline: deadline.advanced(by: duration).nanoseconds)
+    }
+
+    private var outcome: DelayedCallError {
+        calls.queue.state(ticket) == .cancelled ? .alreadyCancelled : .alreadyCalled
+    }
+
+    /// Whether both speak of the same call.
+    public static func == (left: DelayedCall, right: DelayedCall) -> Bool { left.ticket == right.ticket }
+
+    /// By the call of which it speaks.
+    public func hash(into hasher: inout Hasher) { ticket.hash(into: &hasher) }
+}
+
+/// All the delayed calls of one reactor, and the time they go by.
+final class DelayedCalls {
+    struct Call {
+        let callback: () throws -> Void
+        let site: CallSite
+        let delay: UInt64
+    }
+
+    let owner: OwnerThread
+    fileprivate let queue: TimerQueue<Call>
+    private let clock: VirtualClock?
+    private let door: Door
+
+    init(clock: VirtualClock?, door: Door, owner: OwnerThread) {
+        self.clock = clock
+        self.door = door
+        self.owner = owner
+        queue = TimerQueue(now: clock?.now.nanoseconds ?? MonotonicClock.now())
+    }
+
+    @inline(__always)
+    var now: UInt64 {
+        if let clock { clock.now.nanoseconds } else { MonotonicClock.now() }
+    }
+
+    @inline(__always)
+    func add(_ delay: Duration, _ site: CallSite, _ callback: @escaping () throws -> Void) -> DelayedCall {
+        let delay = delay.nanosecondsRoundedUp
+        let call = Call(callback: callback, site: site, delay: delay)
+        return DelayedCall(calls: self, ticket: queue.add(call, deadline: deadline(after: delay)))
+    }
+
+    var pending: [DelayedCall] { queue.pending.map { DelayedCall(calls: self, ticket: $0) } }
+
+    var isEmpty: Bool { queue.count == 0 }
+
+    /// A time, perhaps too early after a cancellation, before which no call is due; `UInt64.max` for none.
+    var wakeUp: UInt64 { queue.wakeUp }
+
+    /// The exact time of the first call; `UInt64.max` for none.
+    var nextDeadline: UInt64 { queue.nextDeadline }
+
+    /// Makes the calls that are due, and none that they ask for.
+    func callDue() {
+        guard queue.count > 0 else { return }
+        queue.collect(now: now)
+        while let call = queue.next() {
+            door.enter {
+                try call.callback()
+            } failure: { error in
+                CallbackFailure(
+                    error: error,
+                    kind: .delayedCall(after: Duration(wholeNanoseconds: call.delay)),
+                    registeredAt: call.site
+                )
+            }
+        }
+    }
+
+    func removeAll() { queue.removeAll() }
+
+    @inline(__always)
+    fileprivate func deadline(after delay: UInt64) -> UInt64 {
+        let (deadline, overflow) = now.addingReportingOverflow(delay)
+        return overflow ? .max : deadline
+    }
+}

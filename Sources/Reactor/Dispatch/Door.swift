@@ -1,0 +1,47 @@
+/// The one door into user code: whatever a callback was called for, it is entered here, and its error is caught and
+/// reported here, so that no error crosses libev's frames and none ends the loop.
+///
+/// What measures callbacks belongs here too; nothing else calls a user's closure.
+final class Door {
+    /// Replaces the report to standard error. It may throw and may use the reactor; its own failures go to standard
+    /// error.
+    var onFailure: ((CallbackFailure) throws -> Void)?
+
+    /// How many callbacks have been entered, for `runOnce` to tell what it did.
+    private(set) var entered = 0
+
+    private var isReporting = false
+
+    /// Calls `body`. `failure` describes it where it throws, and does what has to follow.
+    @inline(__always)
+    func enter(_ body: () throws -> Void, failure: (any Error) -> CallbackFailure) {
+        entered &+= 1
+        do {
+            try body()
+        } catch {
+            report(failure(error))
+        }
+    }
+
+    /// Hands a failure to the handler, or to standard error where there is none, or where the handler is what failed.
+    @inline(never)
+    func report(_ failure: CallbackFailure) {
+        guard let onFailure, !isReporting else {
+            StandardError.write("\(failure)\n")
+            return
+        }
+        isReporting = true
+        defer { isReporting = false }
+        do {
+            try onFailure(failure)
+        } catch {
+            StandardError.write("\(failure)\n")
+            let handlerFailure = CallbackFailure(
+                error: error,
+                kind: .failureHandler,
+                registeredAt: failure.registeredAt
+            )
+            StandardError.write("\(handlerFailure)\n")
+        }
+    }
+}

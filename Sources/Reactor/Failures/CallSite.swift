@@ -1,0 +1,20 @@
+/// Where in the user's program something was asked for.
+public struct CallSite: Sendable, CustomStringConvertible {
+    /// Module and file, as `#fileID` gives them.
+    public let fileID: StaticString
+    /// The line, counted from 1.
+    public let line: UInt32
+
+    /// The place, as a rule from `#fileID` and `#line` default arguments.
+    public init(fileID: StaticString, line: UInt) {
+        self.fileID = fileID
+        self.line = UInt32(clamping: line)
+    }
+
+    /// File and line, without the module: `Countdown.swift:14`.
+    public var description: String {
+        let path = fileID.description
+        let file = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
+        return "\(file):\(line)"
+    }
+}

@@ -1,0 +1,67 @@
+import CLibev
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Which file a descriptor number stands for: it changes when the number is closed and used again.
+///
+/// Sockets, pipes and files are told apart by it; event and timer descriptors all share one inode on Linux, and are
+/// not.
+struct FileIdentity: Equatable {
+    private let device: UInt64
+    private let inode: UInt64
+
+    /// Nil where the descriptor is not open.
+    init?(of descriptor: Int32) {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        inode = UInt64(truncatingIfNeeded: status.st_ino)
+    }
+}
+
+/// What the reactor asks the system about descriptors.
+enum Descriptor {
+    /// What poll(2) says of one descriptor right now.
+    struct Condition {
+        let isHungUp: Bool
+        let hasError: Bool
+    }
+
+    static func condition(of descriptor: Int32) -> Condition {
+        var request = pollfd(fd: descriptor, events: 0, revents: 0)
+        guard unsafe poll(&request, 1, 0) > 0 else { return Condition(isHungUp: false, hasError: false) }
+        return Condition(
+            isHungUp: Int32(request.revents) & Int32(POLLHUP) != 0,
+            hasError: Int32(request.revents) & (Int32(POLLERR) | Int32(POLLNVAL)) != 0
+        )
+    }
+
+    /// Whether the process can open `count` more descriptors.
+    static func canOpen(_ count: Int) -> Bool {
+        var opened: [Int32] = []
+        defer { for descriptor in opened { close(descriptor) } }
+        for _ in 0..<count {
+            let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { return false }
+            opened.append(descriptor)
+        }
+        return true
+    }
+
+    /// Takes a descriptor out of an epoll set.
+    ///
+    /// libev leaves it in when its last watcher stops, expecting the close to remove it. It does not where a child
+    /// process (or a duplicate) holds the same file: its events go on arriving under the old number, and libev then
+    /// rebuilds the whole set, one system call for each descriptor, aborting on any that is closed.
+    static func remove(_ descriptor: Int32, fromEpoll epoll: Int32) {
+        #if os(Linux)
+            unsafe epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
+        #endif
+    }
+}

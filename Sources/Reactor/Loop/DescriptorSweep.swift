@@ -1,0 +1,32 @@
+import CLibev
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Finds the watched descriptors that are not open any more, with one poll(2) for all of them.
+///
+/// A descriptor that is closed under its watcher makes libev's poll backend abort the process in the next pass
+/// ("libev: poll found invalid fd in poll set"), and makes an epoll set fall silent.
+struct DescriptorSweep {
+    private var requests: [pollfd] = []
+
+    /// The descriptors to look at, from now on.
+    mutating func set(_ descriptors: some Sequence<Int32>) {
+        requests = descriptors.map { pollfd(fd: $0, events: 0, revents: 0) }
+    }
+
+    /// Those of them that are closed.
+    mutating func closedDescriptors() -> [Int32] {
+        guard !requests.isEmpty else { return [] }
+        let ready = unsafe requests.withUnsafeMutableBufferPointer {
+            unsafe poll($0.baseAddress, nfds_t($0.count), 0)
+        }
+        guard ready > 0 else { return [] }
+        return requests.lazy.filter { Int32($0.revents) & Int32(POLLNVAL) != 0 }.map(\.fd)
+    }
+}

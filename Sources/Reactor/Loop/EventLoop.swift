@@ -1,0 +1,129 @@
+import CLibev
+
+/// One libev loop. It waits, and hands what became ready to its sources; what happens when, the reactor decides.
+///
+/// libev's own order of a pass (timers, then descriptors, dispatched from inside `ev_run`) is not the reactor's, so
+/// `ev_run` only polls here: `ev_set_invoke_pending_cb` takes the dispatching out of it, and `dispatch()` does that
+/// afterwards. A nested pass therefore never re-enters `ev_run`.
+@safe final class EventLoop {
+    let backend: ReactorBackend
+    let wakeup: Wakeup
+    let pointer: OpaquePointer
+
+    /// The source whose callback is on the stack, for `poll` in a nested pass. No reference is kept: a cancelled
+    /// source lives in `retired` until the outermost pass is over.
+    var dispatching: UnsafeMutablePointer<ev_io>?
+
+    /// How many passes are under way: 0 outside of any, more than 1 inside a nested one.
+    private(set) var depth = 0
+
+    /// Descriptors whose sources were started or stopped since `takeChangedDescriptors`.
+    private var changedDescriptors: [Int32] = []
+
+    /// Sources that were cancelled in this pass. libev may still hold their addresses, and their callbacks may be on
+    /// the stack, so they are released only when the outermost pass is over.
+    private var retired: [AnyObject] = []
+
+    /// A loop that never runs, in which the backend's descriptor is looked up.
+    private let scratch: OpaquePointer
+    private var forkGeneration = ForkWatch.generation
+    private var rebuildsAtNextPoll = false
+
+    /// Throws `ReactorError.backendUnavailable`, or `.outOfDescriptors` where the system has none left.
+    init(backend: ReactorBackend) throws(ReactorError) {
+        guard ReactorBackend.available.contains(backend) else {
+            throw .backendUnavailable(backend.rawValue, available: ReactorBackend.available)
+        }
+        ForkWatch.start()
+        // Two descriptors are needed (the backend's, the wake-up's), and libev aborts when it does not get the second.
+        guard Descriptor.canOpen(3) else { throw .outOfDescriptors }
+        // Without EVFLAG_NOENV, LIBEV_FLAGS in the environment would override the program's choice.
+        guard let loop = unsafe ev_loop_new(backend.flag | UInt32(EVFLAG_NOENV)),
+            let scratch = unsafe ev_loop_new(UInt32(EVBACKEND_SELECT) | UInt32(EVFLAG_NOENV))
+        else { throw .outOfDescriptors }
+        self.backend = backend
+        unsafe self.pointer = loop
+        unsafe self.scratch = scratch
+        self.wakeup = unsafe Wakeup(owning: loop)
+        unsafe ev_set_invoke_pending_cb(loop, { _ in })
+    }
+
+    deinit {
+        unsafe ev_loop_destroy(scratch)
+    }
+
+    /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
+    func poll(block: Bool) {
+        rebuildsAtNextPoll = false
+        unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
+    }
+
+    /// Calls each pending source: in the order of registration on one descriptor, readers before writers; in no
+    /// defined order across descriptors.
+    func dispatch() {
+        unsafe ev_invoke_pending(pointer)
+    }
+
+    /// Whether the last poll found nothing.
+    var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 }
+
+    /// Brackets a pass. A source whose callback is on the stack is not polled inside it: it would be ready again (its
+    /// callback has not come to reading yet) and recurse until the stack is gone. GLib blocks such sources likewise.
+    func pass<Result>(_ body: () -> Result) -> Result {
+        depth += 1
+        let suspended = unsafe dispatching.flatMap { unsafe clibev_io_is_active($0) != 0 ? $0 : nil }
+        let outer = unsafe dispatching
+        if let suspended = unsafe suspended { unsafe ev_io_stop(pointer, suspended) }
+        unsafe dispatching = nil
+        defer {
+            unsafe dispatching = outer
+            if let suspended = unsafe suspended { unsafe IOSource.of(suspended).endSuspension() }
+            depth -= 1
+            if depth == 0, !retired.isEmpty { retired.removeAll(keepingCapacity: retired.count < 256) }
+        }
+        return body()
+    }
+
+    /// To be called for each start and stop: in the next poll libev tells the kernel of the change, and aborts if the
+    /// descriptor was closed meanwhile (it does so even when one of two watchers was only stopped).
+    func noteChange(of descriptor: Int32) {
+        if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
+    }
+
+    /// The descriptors that have to be checked before the next poll.
+    func takeChangedDescriptors() -> [Int32] {
+        defer { changedDescriptors.removeAll(keepingCapacity: changedDescriptors.count < 256) }
+        return changedDescriptors
+    }
+
+    /// Whether there are such.
+    var hasChangedDescriptors: Bool { !changedDescriptors.isEmpty }
+
+    /// Keeps a cancelled source until nothing can refer to it any more.
+    func retire(_ source: AnyObject) {
+        if depth > 0 { retired.append(source) }
+    }
+
+    /// Takes a descriptor, whose last source was just closed, out of the kernel's set; see `Descriptor.remove`.
+    func forgetInKernel(_ descriptor: Int32) {
+        // In a forked child the set is still the parent's, until libev has made another.
+        guard backend == .epoll, !rebuildsAtNextPoll, forkGeneration == ForkWatch.generation else { return }
+        Descriptor.remove(descriptor, fromEpoll: backendDescriptor)
+    }
+
+    /// Whether this process was forked since the last call; the kernel's state is then rebuilt at the next poll, as
+    /// libev demands (`ev_loop_fork`).
+    func noticeFork() -> Bool {
+        let generation = ForkWatch.generation
+        guard generation != forkGeneration else { return false }
+        forkGeneration = generation
+        rebuildsAtNextPoll = true
+        unsafe ev_loop_fork(pointer)
+        return true
+    }
+
+    /// The descriptor of an epoll or kqueue backend, which changes whenever libev rebuilds the kernel's state.
+    private var backendDescriptor: Int32 {
+        unsafe clibev_backend_fd(pointer, scratch)
+    }
+}

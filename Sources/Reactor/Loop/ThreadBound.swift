@@ -1,0 +1,40 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The thread to which a reactor belongs, and the check that a call comes from it.
+struct OwnerThread {
+    private let thread = pthread_self()
+
+    var isCurrent: Bool {
+        unsafe pthread_equal(thread, pthread_self()) != 0
+    }
+
+    /// Stops the program unless the calling thread is the owner. It says which call it was and who made it, in release
+    /// builds too: going on would corrupt the reactor's state sooner or later, without a word.
+    @inline(__always)
+    func check(_ call: StaticString, _ site: @autoclosure () -> CallSite) {
+        if !isCurrent { fail(call, site()) }
+    }
+
+    @inline(never)
+    private func fail(_ call: StaticString, _ site: CallSite) -> Never {
+        fatalError(
+            """
+            \(call), called at \(site), ran on another thread than the one to which the reactor belongs (the thread \
+            that made it, or first used Reactor.shared). From other threads, use reactor.handle.callFromThread.
+            """,
+            file: site.fileID,
+            line: UInt(site.line)
+        )
+    }
+}
+
+/// A value that belongs to one thread but is kept where others could reach it; its own methods check the thread.
+struct ThreadBound<Value>: @unchecked Sendable {
+    let value: Value
+}

@@ -1,0 +1,285 @@
+/// An event loop: it waits for time to pass, for descriptors, for signals and for other threads, and calls back.
+///
+/// One is simply there, `Reactor.shared`; more can be made, one for each thread that wants one. A reactor belongs to the
+/// thread that made it (or that first used `Reactor.shared`): each method must be called there, and stops the program
+/// with its name and call site otherwise. What other threads may use is `handle`.
+///
+/// A callback that throws is reported, and the loop goes on. After Twisted's reactor; it stands on libev.
+public final class Reactor {
+    /// A system call family with which a reactor waits for descriptors.
+    public typealias Backend = ReactorBackend
+    /// A point in time of the reactor's monotonic clock.
+    public typealias Instant = ReactorInstant
+
+    private enum State {
+        case idle, running, stopping
+    }
+
+    private struct WhenRunning {
+        let callback: () throws -> Void
+        let site: CallSite
+    }
+
+    let owner = OwnerThread()
+    let calls: DelayedCalls
+    let watchers: IOWatchers
+    let signals: SignalWatchers
+    private let loop: EventLoop
+    private let alarm: Alarm
+    private let door = Door()
+    private let clock: VirtualClock?
+    private let threadCalls: ThreadCalls<Reactor>
+    private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
+    private var state = State.idle
+    private var whenRunning: [WhenRunning] = []
+    private var triggers = SystemEventTriggers()
+
+    /// Makes a reactor, beside the shared one, for the calling thread.
+    ///
+    /// With a virtual clock its delayed calls and looping calls go by that, and not by the machine's.
+    /// Throws `ReactorError.backendUnavailable` or `.outOfDescriptors`.
+    public init(backend: Backend = .preferred, clock: VirtualClock? = nil) throws(ReactorError) {
+        loop = try EventLoop(backend: backend)
+        alarm = try Alarm(loop: loop)
+        self.clock = clock
+        calls = DelayedCalls(clock: clock, door: door, owner: owner)
+        watchers = IOWatchers(loop: loop, door: door, owner: owner)
+        signals = SignalWatchers(loop: loop, door: door, owner: owner)
+        threadCalls = ThreadCalls(wakeup: loop.wakeup)
+    }
+
+    deinit {
+        threadCalls.close()
+        calls.removeAll()
+        _ = watchers.removeAll()
+        signals.removeAll()
+    }
+
+    /// The backend with which this reactor waits.
+    public var backend: Backend { loop.backend }
+
+    /// The time, read afresh.
+    public var now: Instant { Instant(nanoseconds: calls.now) }
+
+    /// What other threads may use: calls into this reactor, and its end.
+    public var handle: ReactorHandle { ReactorHandle(calls: threadCalls) }
+
+    // MARK: Running
+
+    /// Whether `run()` is under way.
+    public var isRunning: Bool { state != .idle }
+
+    /// Waits and calls back until `stop()`, and not before, even with nothing registered. It can be called again then.
+    ///
+    /// SIGINT and SIGTERM stop it, unless `installSignalHandlers` is false, the process ignores the signal (as a
+    /// background job ignores SIGINT), or another reactor watches it; the dispositions that were there come back.
+    /// Throws `ReactorError.alreadyRunning` from inside a callback.
+    public func run(
+        installSignalHandlers: Bool = true,
+        fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) throws(ReactorError) {
+        owner.check("Reactor.run", CallSite(fileID: fileID, line: line))
+        guard state == .idle, loop.depth == 0 else { throw .alreadyRunning }
+        state = .running
+        let stoppers = installSignalHandlers ? signalsThatStop() : []
+        defer {
+            for stopper in stoppers { stopper.close() }
+            state = .idle
+        }
+        fire(.startup)
+        while state == .running { pass(mayBlock: true, until: .max) }
+        fire(.shutdown)
+    }
+
+    /// Ends `run()` when the present pass is over: what else is due in it is still called. Does nothing while the reactor
+    /// is stopping already; throws `ReactorError.notRunning` when it does not run.
+    public func stop(fileID: StaticString = #fileID, line: UInt = #line) throws(ReactorError) {
+        owner.check("Reactor.stop", CallSite(fileID: fileID, line: line))
+        guard state != .idle else { throw .notRunning }
+        state = .stopping
+    }
+
+    /// Makes one pass: calls what is due and ready. Where nothing is, waits for the first, at most as long as `timeout`.
+    ///
+    /// May be called with `run()` under way, from inside a callback (then the descriptor whose callback that is is not
+    /// watched), or without it. Returns how many callbacks were called. A negative timeout counts as zero.
+    @discardableResult
+    public func runOnce(
+        timeout: Duration = .zero,
+        fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) -> Int {
+        owner.check("Reactor.runOnce", CallSite(fileID: fileID, line: line))
+        let before = door.entered
+        let limit = ReactorInstant(nanoseconds: timeout > .zero ? calls.now : 0).advanced(by: max(timeout, .zero))
+        repeat {
+            pass(mayBlock: timeout > .zero, until: limit.nanoseconds)
+        } while timeout > .zero && door.entered == before && state != .stopping && calls.now < limit.nanoseconds
+        return door.entered &- before
+    }
+
+    /// Calls `callback` when `run()` has begun; on the next pass, if it has already. Several are called in order.
+    public func callWhenRunning(
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ callback: @escaping () throws -> Void
+    ) {
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.callWhenRunning", site)
+        whenRunning.append(WhenRunning(callback: callback, site: site))
+    }
+
+    /// Calls `callback` each time the reactor starts, or shuts down: those of the phase `before` first, then `during`,
+    /// then `after`, each in the order of registration.
+    @discardableResult
+    public func addSystemEventTrigger(
+        _ phase: SystemEventPhase,
+        _ event: SystemEvent,
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ callback: @escaping () throws -> Void
+    ) -> SystemEventTrigger {
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addSystemEventTrigger", site)
+        let trigger = SystemEventTrigger(phase, event, site, owner: owner, callback: callback)
+        triggers.add(trigger)
+        return trigger
+    }
+
+    // MARK: Time
+
+    /// Calls `callback` once, that long from now; never earlier, and never in the present pass, not even with zero.
+    ///
+    /// A negative delay counts as zero; one beyond the clock's 584 years is never over. Calls with the same deadline are
+    /// made in the order in which they were asked for.
+    @discardableResult
+    public func callLater(
+        _ delay: Duration,
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ callback: @escaping () throws -> Void
+    ) -> DelayedCall {
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.callLater", site)
+        return calls.add(delay, site, callback)
+    }
+
+    /// The delayed calls that are still to be made, in the order in which they will be.
+    public var delayedCalls: [DelayedCall] {
+        owner.check("Reactor.delayedCalls", CallSite(fileID: #fileID, line: #line))
+        return calls.pending
+    }
+
+    // MARK: Failures
+
+    /// Gets each failure of a callback, in place of the report on standard error. If it throws, both failures go to
+    /// standard error; so do those of callbacks that it enters itself.
+    public var onFailure: ((CallbackFailure) throws -> Void)? {
+        get { door.onFailure }
+        set { door.onFailure = newValue }
+    }
+
+    /// Reports a failure as if a callback of the reactor had thrown it, for code that catches its callbacks' errors.
+    public func report(_ failure: CallbackFailure, fileID: StaticString = #fileID, line: UInt = #line) {
+        owner.check("Reactor.report", CallSite(fileID: fileID, line: line))
+        door.report(failure)
+    }
+
+    // MARK: A pass
+
+    /// Calls from threads, then due calls in order, then descriptors and signals.
+    private func pass(mayBlock: Bool, until limit: UInt64) {
+        loop.pass {
+            if loop.noticeFork() { rebuildAfterFork() }
+            watchers.beforePoll(mayBlock: mayBlock)
+            loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
+            if let clock, mayBlock, isIdle, loop.hasNothingPending {
+                clock.advance(to: min(Instant(nanoseconds: limit), Instant(nanoseconds: calls.nextDeadline)))
+            }
+            callWhenRunningCalls()
+            callThreadCalls()
+            calls.callDue()
+            loop.dispatch()
+        }
+    }
+
+    /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once.
+    private var isIdle: Bool {
+        threadCalls.isEmpty && (whenRunning.isEmpty || state == .idle) && state != .stopping
+    }
+
+    /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
+    private func maySleep(until limit: UInt64) -> Bool {
+        if clock != nil { return min(calls.nextDeadline, limit) == .max }
+        let wakeUp = min(calls.wakeUp, limit)
+        if wakeUp == .max, !alarm.isSet { return true }
+        let now = MonotonicClock.now()
+        guard wakeUp > now else { return false }
+        alarm.set(wakeUp, now: now)
+        return true
+    }
+
+    private func callWhenRunningCalls() {
+        guard !whenRunning.isEmpty, state != .idle else { return }
+        let due = whenRunning
+        whenRunning = []
+        for call in due {
+            door.enter(call.callback) { error in
+                CallbackFailure(error: error, kind: .callWhenRunning, registeredAt: call.site)
+            }
+        }
+    }
+
+    private func callThreadCalls() {
+        guard !threadCalls.isEmpty else { return }
+        var due = threadCalls.take(leaving: spareThreadCalls)
+        spareThreadCalls = []
+        for call in due {
+            door.enter {
+                try call.body(self)
+            } failure: { error in
+                CallbackFailure(error: error, kind: .callFromThread, registeredAt: call.site)
+            }
+        }
+        due.removeAll(keepingCapacity: due.count <= 4_096)
+        spareThreadCalls = due
+    }
+
+    private func rebuildAfterFork() {
+        watchers.beforeRebuild()
+        do {
+            try alarm.renewAfterFork()
+        } catch {
+            fatalError("After a fork: \(error)")
+        }
+    }
+
+    private func fire(_ event: SystemEvent) {
+        for phase in SystemEventPhase.allCases {
+            for trigger in triggers.all(phase, event) { door.call(trigger) }
+        }
+    }
+
+    private func signalsThatStop() -> [SignalSource] {
+        [SignalDispositions.interrupt, SignalDispositions.terminate].compactMap { signal in
+            guard !SignalDispositions.isIgnored(signal) else { return nil }
+            let source = StopSource(loop: loop, signal: signal) { [weak self] in
+                if self?.state == .running { self?.state = .stopping }
+            }
+            return (try? source.start()) == nil ? nil : source
+        }
+    }
+}
+
+/// A signal that stops the reactor.
+private final class StopSource: SignalSource {
+    private let stop: () -> Void
+
+    init(loop: EventLoop, signal: Int32, stop: @escaping () -> Void) {
+        self.stop = stop
+        super.init(loop: loop, signal: signal)
+    }
+
+    override func received() { stop() }
+}

@@ -1,0 +1,59 @@
+import Synchronization
+
+/// The calls that other threads have asked for, in order, and what wakes the reactor for them.
+///
+/// Every call is kept; only the wake-up is coalesced: the first one into an empty queue sends it, and the reactor looks
+/// whether the queue is empty before each sleep.
+final class ThreadCalls<Owner>: Sendable {
+    struct Call: Sendable {
+        let body: @Sendable (Owner) throws -> Void
+        let site: CallSite
+    }
+
+    private struct State: Sendable {
+        var calls: [Call] = []
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    private let hasCalls = Atomic<Bool>(false)
+    private let wakeup: Wakeup
+
+    init(wakeup: Wakeup) { self.wakeup = wakeup }
+
+    /// Any thread. False, and the call is dropped, when the reactor is gone.
+    func add(_ call: Call) -> Bool {
+        let (isKept, isFirst) = state.withLock { state in
+            guard !state.isClosed else { return (false, false) }
+            state.calls.append(call)
+            guard state.calls.count == 1 else { return (true, false) }
+            hasCalls.store(true, ordering: .releasing)
+            return (true, true)
+        }
+        if isFirst { wakeup.send() }
+        return isKept
+    }
+
+    /// Whether there is something to take. One load; a call added a moment later sends a wake-up of its own.
+    @inline(__always)
+    var isEmpty: Bool { !hasCalls.load(ordering: .acquiring) }
+
+    /// All the calls there are now; `spare`, an empty array, takes their place, so that none is allocated.
+    func take(leaving spare: consuming [Call]) -> [Call] {
+        state.withLock { [spare] state in
+            var calls = spare
+            swap(&calls, &state.calls)
+            hasCalls.store(false, ordering: .relaxed)
+            return calls
+        }
+    }
+
+    /// From now on no call is kept. What was waiting is released by the caller's thread.
+    func close() {
+        let dropped = state.withLock { state in
+            state.isClosed = true
+            return state.calls
+        }
+        _ = dropped
+    }
+}

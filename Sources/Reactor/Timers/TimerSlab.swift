@@ -1,0 +1,188 @@
+/// Where a timer queue keeps its timers: slots with stable numbers in chunks of 256, a chunk freed when its last slot
+/// is.
+///
+/// The one place outside Loop/ with pointers, because a benchmark asks for it: on checked arrays the same queue takes
+/// longer for each operation (Docs/Decisions.md has the figures), and an array that grows by copying holds a pending
+/// million twice. What the queue touches while it sorts a timer in (`Node`) is apart from what it touches once
+/// (`Payload`), so that two nodes share a cache line.
+@safe struct TimerSlab<Payload>: ~Copyable {
+    typealias Index = UInt32
+    static var none: Index { .max }
+
+    struct Node {
+        var deadline: UInt64
+        /// Which of two equal deadlines comes first: counts the requests.
+        var order: UInt64
+        /// Neighbours in the bucket; of a free slot, `next` is the next free one of its chunk.
+        var next: Index
+        var previous: Index
+        /// Where the timer is: a bucket, or one of `TimerQueue`'s other places.
+        var place: UInt16
+        /// Which call it is: the one of this offset in this block (`TimerOutcomes`).
+        var offset: UInt16
+        var block: UInt32
+    }
+
+    @safe private struct Chunk {
+        var nodes: UnsafeMutablePointer<Node>?
+        var payloads: UnsafeMutablePointer<Payload>?
+        var firstFree: Index
+        var used: Int
+        /// Neighbours among the chunks that have a free slot.
+        var next: Int
+        var previous: Int
+    }
+
+    private static var bits: Index { 8 }
+    private static var slots: Int { 1 << 8 }
+
+    private var chunks: UnsafeMutablePointer<Chunk>
+    private var capacity = 4
+    private var count = 0
+    /// The chunk that the next slot is taken from, and the list of others with a free one; -1 for none.
+    private var open = -1
+    /// Chunks whose memory was freed, to be filled again before new ones are added.
+    private var vacant: [Int] = []
+    /// Chunks that hold no timer but are kept, at most one, so that a queue that goes from one timer to none and back
+    /// does not allocate each time.
+    private var spares = 0
+
+    init() {
+        unsafe chunks = .allocate(capacity: 4)
+    }
+
+    deinit {
+        // The queue has taken the payloads out before; only the memory is left.
+        for number in 0..<count { unsafe free(chunks[number]) }
+        unsafe chunks.deallocate()
+    }
+
+    /// The memory that is held for timers, in slots.
+    var allocatedSlots: Int { (count - vacant.count) * Self.slots }
+
+    @inline(__always)
+    subscript(_ index: Index) -> UnsafeMutablePointer<Node> {
+        unsafe chunks[Int(index >> Self.bits)].nodes.unsafelyUnwrapped + Int(index & 255)
+    }
+
+    /// The node of a slot that may be gone with its chunk.
+    @inline(__always)
+    func node(_ index: Index) -> UnsafeMutablePointer<Node>? {
+        guard let nodes = unsafe chunks[Int(index >> Self.bits)].nodes else { return nil }
+        return unsafe nodes + Int(index & 255)
+    }
+
+    /// Calls `body` with the number of each slot that holds a timer.
+    func forEachUsed(_ body: (Index) -> Void) {
+        for number in 0..<count {
+            guard let nodes = unsafe chunks[number].nodes, unsafe chunks[number].used > 0 else { continue }
+            for offset in 0..<Self.slots where unsafe nodes[offset].place != TimerPlace.free {
+                body(Index(number) << Self.bits | Index(offset))
+            }
+        }
+    }
+
+    /// A free slot, with the payload in it; the node is the caller's to fill.
+    @inline(__always)
+    mutating func take(_ payload: consuming Payload) -> Index {
+        if open < 0 { openChunk() }
+        let number = open
+        let chunk = unsafe chunks + number
+        if unsafe chunk.pointee.used == 0 { spares -= 1 }
+        let index = unsafe chunk.pointee.firstFree
+        let offset = Int(index & 255)
+        unsafe chunk.pointee.firstFree = (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.next
+        unsafe chunk.pointee.used += 1
+        if unsafe chunk.pointee.firstFree == Self.none { unlinkChunk(number) }
+        unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).initialize(to: payload)
+        return index
+    }
+
+    /// Frees the slot and gives back what was in it.
+    @inline(__always)
+    mutating func release(_ index: Index) -> Payload {
+        let number = Int(index >> Self.bits)
+        let chunk = unsafe chunks + number
+        let offset = Int(index & 255)
+        let payload = unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).move()
+        unsafe (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.next = chunk.pointee.firstFree
+        if unsafe chunk.pointee.firstFree == Self.none { linkChunk(number) }
+        unsafe chunk.pointee.firstFree = index
+        unsafe chunk.pointee.used -= 1
+        if unsafe chunk.pointee.used == 0 { emptied(number) }
+        return payload
+    }
+
+    @inline(never)
+    private mutating func openChunk() {
+        let nodes = unsafe UnsafeMutablePointer<Node>.allocate(capacity: Self.slots)
+        let payloads = unsafe UnsafeMutablePointer<Payload>.allocate(capacity: Self.slots)
+        let number = vacant.popLast() ?? count
+        if number == count {
+            if count == capacity { grow() }
+            count += 1
+        }
+        let first = Index(number) << Self.bits
+        for offset in 0..<Index(Self.slots) {
+            let isLast = Int(offset) == Self.slots - 1
+            unsafe (nodes + Int(offset)).initialize(
+                to: Node(
+                    deadline: 0, order: 0, next: isLast ? Self.none : first + offset + 1, previous: Self.none,
+                    place: TimerPlace.free, offset: 0, block: 0
+                )
+            )
+        }
+        unsafe (chunks + number).initialize(
+            to: Chunk(nodes: nodes, payloads: payloads, firstFree: first, used: 0, next: -1, previous: -1)
+        )
+        spares += 1
+        linkChunk(number)
+    }
+
+    private mutating func grow() {
+        let larger = unsafe UnsafeMutablePointer<Chunk>.allocate(capacity: capacity * 2)
+        unsafe larger.moveInitialize(from: chunks, count: count)
+        unsafe chunks.deallocate()
+        unsafe chunks = unsafe larger
+        capacity *= 2
+    }
+
+    @inline(never)
+    private mutating func emptied(_ number: Int) {
+        guard spares > 0 else {
+            spares += 1
+            return
+        }
+        unlinkChunk(number)
+        unsafe free(chunks[number])
+        unsafe chunks[number].nodes = nil
+        unsafe chunks[number].payloads = nil
+        vacant.append(number)
+    }
+
+    private func free(_ chunk: Chunk) {
+        unsafe chunk.nodes?.deallocate()
+        unsafe chunk.payloads?.deallocate()
+    }
+
+    private mutating func linkChunk(_ number: Int) {
+        unsafe chunks[number].previous = -1
+        unsafe chunks[number].next = open
+        if open >= 0 { unsafe chunks[open].previous = number }
+        open = number
+    }
+
+    private mutating func unlinkChunk(_ number: Int) {
+        let next = unsafe chunks[number].next
+        let previous = unsafe chunks[number].previous
+        if next >= 0 { unsafe chunks[next].previous = previous }
+        if previous >= 0 { unsafe chunks[previous].next = next } else { open = next }
+    }
+}
+
+/// Where a timer is, if not in one of the wheel's buckets, which are numbered from 0.
+enum TimerPlace {
+    static let near: UInt16 = 0xfffd
+    static let due: UInt16 = 0xfffe
+    static let free: UInt16 = 0xffff
+}

@@ -1,0 +1,142 @@
+/// A descriptor that the reactor watches, and what it is watched for.
+///
+/// The reactor owns it: dropping this handle cancels nothing, `cancel()` does. For the reactor's thread only. It neither
+/// opens nor closes the descriptor; cancel before you close.
+public final class IOWatcher {
+    /// The descriptor that is watched.
+    public let descriptor: Int32
+    /// Where it was registered.
+    public let registeredAt: CallSite
+    /// What it is watched for, also while it is paused.
+    public private(set) var interest: Interest
+    /// Whether it waits for `resume()`. A cancelled watcher is not paused.
+    public private(set) var isPaused = false
+
+    private let watchers: IOWatchers
+    /// What is registered; nil once cancelled, so that the callback and what it holds are let go.
+    private var registration: IORegistration?
+
+    init(descriptor: Int32, interest: Interest, registeredAt site: CallSite, watchers: IOWatchers) {
+        self.descriptor = descriptor
+        self.interest = interest
+        self.registeredAt = site
+        self.watchers = watchers
+    }
+
+    func register(_ registration: IORegistration) { self.registration = registration }
+
+    /// Whether it is registered: neither cancelled by hand nor by a failure. A paused watcher is.
+    public var isActive: Bool { registration != nil }
+
+    /// Ceases to watch until `resume()`. Readiness that is already pending in this pass is not delivered. Does nothing on
+    /// a watcher that is paused or cancelled.
+    public func pause(fileID: StaticString = #fileID, line: UInt = #line) {
+        watchers.owner.check("IOWatcher.pause", CallSite(fileID: fileID, line: line))
+        guard let registration, !isPaused else { return }
+        isPaused = true
+        registration.stop()
+    }
+
+    /// Watches again. Does nothing on a watcher that is not paused.
+    ///
+    /// Throws `DescriptorError.watcherCancelled`, or `.closedWhileWatched` where the descriptor was closed meanwhile;
+    /// the watcher is cancelled then.
+    public func resume(fileID: StaticString = #fileID, line: UInt = #line) throws(DescriptorError) {
+        watchers.owner.check("IOWatcher.resume", CallSite(fileID: fileID, line: line))
+        let registration = try checked()
+        guard isPaused else { return }
+        isPaused = false
+        registration.start()
+    }
+
+    /// Watches for something else from now on; for nothing, with an empty interest. A paused watcher stays paused.
+    ///
+    /// Throws as `resume()` does.
+    public func setInterest(
+        _ interest: Interest,
+        fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) throws(DescriptorError) {
+        watchers.owner.check("IOWatcher.setInterest", CallSite(fileID: fileID, line: line))
+        let registration = try checked()
+        guard interest != self.interest else { return }
+        self.interest = interest
+        registration.change(to: IOEvents(interest))
+    }
+
+    /// Ceases to watch for good. Its callback is not called again, not even where it is pending in this pass. Does
+    /// nothing on a watcher that is cancelled.
+    public func cancel(fileID: StaticString = #fileID, line: UInt = #line) {
+        watchers.owner.check("IOWatcher.cancel", CallSite(fileID: fileID, line: line))
+        guard let registration else { return }
+        watchers.remove(registration)
+    }
+
+    /// The registry has let it go.
+    func cancelled() {
+        registration = nil
+        isPaused = false
+    }
+
+    private func checked() throws(DescriptorError) -> IORegistration {
+        guard let registration else { throw .watcherCancelled(descriptor) }
+        try watchers.checkStillOpen(descriptor, for: registration)
+        return registration
+    }
+}
+
+/// What the loop knows of a watcher, and what the reactor keeps of it until it is cancelled.
+final class IORegistration: IOSource {
+    let watcher: IOWatcher
+    let number: UInt64
+    private let callback: (Readiness) throws -> Void
+    private let watchers: IOWatchers
+    private let door: Door
+    private let keepsAfterFailure: Bool
+
+    init(
+        watcher: IOWatcher,
+        number: UInt64,
+        watchers: IOWatchers,
+        keepsAfterFailure: Bool,
+        callback: @escaping (Readiness) throws -> Void
+    ) {
+        self.watcher = watcher
+        self.number = number
+        self.callback = callback
+        self.watchers = watchers
+        self.door = watchers.door
+        self.keepsAfterFailure = keepsAfterFailure
+        super.init(loop: watchers.loop, descriptor: watcher.descriptor, events: IOEvents(watcher.interest))
+    }
+
+    override func ready(_ events: IOEvents) {
+        guard !events.contains(.error) else { return watchers.refused(descriptor) }
+        door.enter {
+            try callback(Readiness(watcher: watcher, events: events))
+        } failure: { error in
+            failed(error)
+        }
+    }
+
+    /// Level-triggered readiness comes back in every pass: a callback that fails would fail for ever.
+    @inline(never)
+    private func failed(_ error: any Error) -> CallbackFailure {
+        let isCancelledByFailure = watcher.isActive && !keepsAfterFailure
+        if isCancelledByFailure { watchers.remove(self) }
+        return failure(error, consequence: isCancelledByFailure ? .watcherCancelled : .none)
+    }
+
+    func failure(_ error: any Error, consequence: CallbackFailure.Consequence) -> CallbackFailure {
+        CallbackFailure(
+            error: error,
+            kind: .ioWatcher(descriptor: descriptor, interest: watcher.interest),
+            registeredAt: watcher.registeredAt,
+            consequence: consequence
+        )
+    }
+}
+
+extension IOEvents {
+    init(_ interest: Interest) { self.init(rawValue: interest.rawValue & 3) }
+}
