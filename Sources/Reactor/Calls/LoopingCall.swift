@@ -21,7 +21,10 @@ public final class LoopingCall {
         var lastInterval: UInt64?
         var next: DelayedCall?
         var isCalling = false
-        var deferral: Deferral?
+        /// Whether the work of the last call goes on in a `Deferral`.
+        var isDeferred = false
+        /// How a deferral ended before the callback returned.
+        var earlyResult: Result<Void, any Error>?
         let whenStopped: ((Result<Void, any Error>) -> Void)?
 
         init(origin: Reactor.Instant, whenStopped: ((Result<Void, any Error>) -> Void)?) {
@@ -99,7 +102,7 @@ public final class LoopingCall {
         guard let run else { return }
         self.run = nil
         try? run.next?.cancel()
-        if !run.isCalling, run.deferral == nil { run.whenStopped?(.success(())) }
+        if !run.isCalling, !run.isDeferred { run.whenStopped?(.success(())) }
     }
 
     /// Counts the intervals from now on: the next call is due one interval from now. Does nothing where it does not run.
@@ -118,21 +121,27 @@ public final class LoopingCall {
         reset()
     }
 
-    /// From inside the callback: it is not over yet, although it will return. The next call is not scheduled before
-    /// `finish()`, and then in phase. After a Twisted callback that returns a Deferred.
+    /// From inside the callback: its work is not over when it returns. The next call is scheduled when the deferral ends,
+    /// and then in phase. After a Twisted callback that returns a Deferred.
     public func deferRestart() -> Deferral {
-        let deferral = Deferral { [weak self, weak run] result in
-            guard let run else { return }
-            run.deferral = nil
-            self?.called(run, result)
+        guard let run, run.isCalling else { return Deferral { _ in } }
+        run.isDeferred = true
+        return Deferral { [self] result in
+            run.isDeferred = false
+            if run.isCalling {
+                run.earlyResult = result
+            } else {
+                called(run, result)
+            }
         }
-        run?.deferral = deferral
-        return deferral
     }
 
-    /// Work of a looping call that goes on after its callback has returned.
+    /// Work of a looping call that goes on after its callback has returned. It ends with `finish` or `fail`, or when the
+    /// last reference to it is dropped.
     public final class Deferral {
         private var done: ((Result<Void, any Error>) -> Void)?
+
+        deinit { finish() }
 
         fileprivate init(_ done: @escaping (Result<Void, any Error>) -> Void) { self.done = done }
 
@@ -153,16 +162,19 @@ public final class LoopingCall {
         run.next = nil
         let count = countIntervals(run)
         run.isCalling = true
-        let result = Result { try callback(self, count) }
+        var result = Result { try callback(self, count) }
         run.isCalling = false
-        if case .success = result, run.deferral != nil { return }
-        run.deferral = nil
+        if case .success = result {
+            if run.isDeferred { return }
+            result = run.earlyResult ?? result
+        }
+        run.isDeferred = false
+        run.earlyResult = nil
         called(run, result)
     }
 
     /// The work of one call is over.
     private func called(_ run: Run, _ result: Result<Void, any Error>) {
-        guard !run.isCalling else { return }
         let isCurrent = self.run === run
         if case .failure(let error) = result {
             if isCurrent { self.run = nil }
@@ -184,7 +196,7 @@ public final class LoopingCall {
     }
 
     private func reschedule(_ run: Run) {
-        guard !run.isCalling, run.deferral == nil else { return }
+        guard !run.isCalling, !run.isDeferred else { return }
         try? run.next?.cancel()
         schedule(run)
     }
@@ -210,7 +222,9 @@ public final class LoopingCall {
         return Int(clamping: current - last)
     }
 
-    private var intervalLength: UInt64 { (interval ?? .zero).nanosecondsRoundedUp }
+    private var intervalLength: UInt64 {
+        Reactor.Instant(nanoseconds: 0).advanced(by: interval ?? .zero).nanoseconds
+    }
 }
 
 /// Why a looping call could not be started or changed.
@@ -227,7 +241,8 @@ public enum LoopingCallError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .alreadyRunning: "The looping call was started already; stop it first, or use changeInterval."
         case .notRunning: "The looping call does not run; start it with the interval."
-        case .negativeInterval(let interval): "A looping call cannot have the interval \(interval); expected zero or more."
+        case .negativeInterval(let interval):
+            "A looping call cannot have the interval \(interval); expected zero or more."
         }
     }
 }

@@ -93,8 +93,10 @@ public enum DelayedCallError: Error, Equatable, CustomStringConvertible {
     /// What happened, and what to do.
     public var description: String {
         switch self {
-        case .alreadyCalled: "The delayed call was called already; check isActive, or ask for another with callLater."
-        case .alreadyCancelled: "The delayed call was cancelled already; check isActive, or ask for another with callLater."
+        case .alreadyCalled:
+            "The delayed call was called already; check isActive, or ask for another with callLater."
+        case .alreadyCancelled:
+            "The delayed call was cancelled already; check isActive, or ask for another with callLater."
         }
     }
 }

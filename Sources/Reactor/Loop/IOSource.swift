@@ -103,7 +103,9 @@ struct IOEvents: OptionSet {
 }
 
 private let trampoline: @convention(c) (OpaquePointer?, UnsafeMutablePointer<ev_io>?, Int32) -> Void = {
-    _, watcher, events in
+    _,
+    watcher,
+    events in
     unsafe Unmanaged<IOSource>.fromOpaque(watcher.unsafelyUnwrapped.pointee.data)
         ._withUnsafeGuaranteedRef { $0.deliver(events) }
 }

@@ -56,7 +56,9 @@ import Synchronization
 }
 
 private let trampoline: @convention(c) (OpaquePointer?, UnsafeMutablePointer<ev_signal>?, Int32) -> Void = {
-    _, watcher, _ in
+    _,
+    watcher,
+    _ in
     unsafe Unmanaged<SignalSource>.fromOpaque(watcher.unsafelyUnwrapped.pointee.data)
         ._withUnsafeGuaranteedRef { $0.received() }
 }

@@ -127,8 +127,13 @@
             let isLast = Int(offset) == Self.slots - 1
             unsafe (nodes + Int(offset)).initialize(
                 to: Node(
-                    deadline: 0, order: 0, next: isLast ? Self.none : first + offset + 1, previous: Self.none,
-                    place: TimerPlace.free, offset: 0, block: 0
+                    deadline: 0,
+                    order: 0,
+                    next: isLast ? Self.none : first + offset + 1,
+                    previous: Self.none,
+                    place: TimerPlace.free,
+                    offset: 0,
+                    block: 0
                 )
             )
         }

@@ -79,7 +79,9 @@ final class IOWatchers {
         let hasChanges = loop.hasChangedDescriptors
         if hasChanges {
             for descriptor in loop.takeChangedDescriptors() {
-                guard let watched = table[descriptor], watched.identity != FileIdentity(of: descriptor) else { continue }
+                guard let watched = table[descriptor], watched.identity != FileIdentity(of: descriptor) else {
+                    continue
+                }
                 closedWhileWatched(descriptor)
             }
         }
