@@ -54,7 +54,7 @@ import CLibev
 
         private func closeSource() {
             source.close()
-            unsafe _ = close(source.descriptor)
+            _ = close(source.descriptor)
         }
 
         private static func makeSource(in loop: EventLoop) throws(ReactorError) -> IOSource {

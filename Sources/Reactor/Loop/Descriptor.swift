@@ -61,7 +61,7 @@ enum Descriptor {
     /// rebuilds the whole set, one system call for each descriptor, aborting on any that is closed.
     static func remove(_ descriptor: Int32, fromEpoll epoll: Int32) {
         #if os(Linux)
-            unsafe epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
+            epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
         #endif
     }
 }

@@ -91,7 +91,7 @@ enum SignalDispositions {
             }
             var previous = sigaction()
             guard unsafe sigaction(signal, nil, &previous) == 0 else { return .cannotBeCaught(signal) }
-            unsafe table[signal] = Watched(loop: loop, count: 1, previous: previous)
+            table[signal] = Watched(loop: loop, count: 1, previous: previous)
             return nil
         }
         if let failure { throw failure }
@@ -99,10 +99,10 @@ enum SignalDispositions {
 
     static func release(_ signal: Int32) {
         watched.withLock { table in
-            guard var entry = unsafe table[signal] else { return }
-            unsafe entry.count -= 1
-            guard unsafe entry.count == 0 else {
-                unsafe table[signal] = entry
+            guard var entry = table[signal] else { return }
+            entry.count -= 1
+            guard entry.count == 0 else {
+                table[signal] = entry
                 return
             }
             table[signal] = nil

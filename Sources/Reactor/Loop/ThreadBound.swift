@@ -11,7 +11,7 @@ struct OwnerThread {
     private let thread = pthread_self()
 
     var isCurrent: Bool {
-        unsafe pthread_equal(thread, pthread_self()) != 0
+        pthread_equal(thread, pthread_self()) != 0
     }
 
     /// Stops the program unless the calling thread is the owner. It says which call it was and who made it, in release

@@ -115,8 +115,8 @@
 
     @inline(never)
     private mutating func openChunk() {
-        let nodes = unsafe UnsafeMutablePointer<Node>.allocate(capacity: Self.slots)
-        let payloads = unsafe UnsafeMutablePointer<Payload>.allocate(capacity: Self.slots)
+        let nodes = UnsafeMutablePointer<Node>.allocate(capacity: Self.slots)
+        let payloads = UnsafeMutablePointer<Payload>.allocate(capacity: Self.slots)
         let number = vacant.popLast() ?? count
         if number == count {
             if count == capacity { grow() }
@@ -145,7 +145,7 @@
     }
 
     private mutating func grow() {
-        let larger = unsafe UnsafeMutablePointer<Chunk>.allocate(capacity: capacity * 2)
+        let larger = UnsafeMutablePointer<Chunk>.allocate(capacity: capacity * 2)
         unsafe larger.moveInitialize(from: chunks, count: count)
         unsafe chunks.deallocate()
         unsafe chunks = unsafe larger
