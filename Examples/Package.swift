@@ -1,0 +1,30 @@
+// swift-tools-version: 6.3
+
+import PackageDescription
+
+let basic: [Target.Dependency] = [
+    .product(name: "Reactor", package: "swift-reactor"),
+    "Console",
+]
+
+let package = Package(
+    name: "Examples",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "swift-reactor", path: ".."),
+    ],
+    targets: [
+        .executableTarget(name: "simple", dependencies: basic),
+        .executableTarget(name: "simple-poll", dependencies: basic),
+        .executableTarget(name: "hello", dependencies: basic),
+        .executableTarget(name: "stack", dependencies: basic),
+        .executableTarget(name: "countdown", dependencies: basic),
+        .executableTarget(name: "exception", dependencies: basic),
+        .executableTarget(name: "three-countdowns", dependencies: basic),
+        .executableTarget(name: "countdown-looping", dependencies: basic),
+
+        // What the programs share, and what has little to do with the reactor.
+        .target(name: "Console"),
+    ],
+    swiftLanguageModes: [.v6]
+)
