@@ -6,12 +6,19 @@ let basic: [Target.Dependency] = [
     .product(name: "Reactor", package: "swift-reactor"),
     "Console",
 ]
+let withOptions: [Target.Dependency] =
+    basic + [
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Descriptors",
+        "Options",
+    ]
 
 let package = Package(
     name: "Examples",
     platforms: [.macOS(.v15)],
     dependencies: [
         .package(name: "swift-reactor", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     ],
     targets: [
         .executableTarget(name: "simple", dependencies: basic),
@@ -22,9 +29,15 @@ let package = Package(
         .executableTarget(name: "exception", dependencies: basic),
         .executableTarget(name: "three-countdowns", dependencies: basic),
         .executableTarget(name: "countdown-looping", dependencies: basic),
+        .executableTarget(name: "copy", dependencies: withOptions),
 
         // What the programs share, and what has little to do with the reactor.
         .target(name: "Console"),
+        .target(name: "Descriptors"),
+        .target(
+            name: "Options",
+            dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser"), "Console"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
