@@ -30,6 +30,8 @@ let package = Package(
         .executableTarget(name: "three-countdowns", dependencies: basic),
         .executableTarget(name: "countdown-looping", dependencies: basic),
         .executableTarget(name: "copy", dependencies: withOptions),
+        .executableTarget(name: "slow-poetry", dependencies: withOptions),
+        .executableTarget(name: "get-poetry", dependencies: withOptions),
 
         // What the programs share, and what has little to do with the reactor.
         .target(name: "Console"),
