@@ -258,8 +258,8 @@ import Testing
                 while queue.next() != nil {}
             default:
                 // A few in each pass, so that what is left of the tick becomes ever less.
-                for step in 0...50 {
-                    queue.collect(now: (16 << 16) + UInt64(step) * 1_000)
+                for step in 0...167 {
+                    queue.collect(now: (16 << 16) + UInt64(step) * 300)
                     while queue.next() != nil {}
                 }
             }
