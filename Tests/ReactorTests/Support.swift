@@ -54,6 +54,12 @@ final class Captive {
     func touch() {}
 }
 
+/// A callback that holds something, and has `released` called when that is released.
+func callbackWithCaptive(released: @escaping () -> Void) -> () -> Void {
+    let captive = Captive(released: released)
+    return { captive.touch() }
+}
+
 extension Reactor {
     /// Runs until stopped. Leaves SIGINT and SIGTERM, which tests in one process would take from each other, alone.
     ///
