@@ -195,9 +195,7 @@ public final class Reactor {
             if loop.noticeFork() { rebuildAfterFork() }
             watchers.beforePoll(mayBlock: mayBlock)
             loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
-            if let clock, mayBlock, isIdle, loop.hasNothingPending {
-                clock.advance(to: min(Instant(nanoseconds: limit), Instant(nanoseconds: calls.nextDeadline)))
-            }
+            if let clock, mayBlock, isIdle, loop.hasNothingPending { moveOn(clock, until: limit) }
             callWhenRunningCalls()
             callThreadCalls()
             calls.callDue()
@@ -221,6 +219,12 @@ public final class Reactor {
         return true
     }
 
+    /// Under virtual time nobody waits for a deadline; without one, time stands still.
+    private func moveOn(_ clock: VirtualClock, until limit: UInt64) {
+        let next = min(calls.nextDeadline, limit)
+        if next != .max { clock.advance(to: Instant(nanoseconds: next)) }
+    }
+
     private func callWhenRunningCalls() {
         guard !whenRunning.isEmpty, state != .idle else { return }
         let due = whenRunning
@@ -237,7 +241,7 @@ public final class Reactor {
         for call in due {
             door.enter(call) { try call.body(self) }
         }
-        due.removeAll(keepingCapacity: due.count <= 4_096)
+        due.removeAll(keepingCapacity: due.capacity <= 4_096)
         spareThreadCalls = due
     }
 

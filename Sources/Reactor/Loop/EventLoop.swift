@@ -80,7 +80,7 @@ import CLibev
             unsafe dispatching = outer
             if let suspended = unsafe suspended { unsafe IOSource.of(suspended).endSuspension() }
             depth -= 1
-            if depth == 0, !retired.isEmpty { retired.removeAll(keepingCapacity: retired.count < 256) }
+            if depth == 0, !retired.isEmpty { retired.removeAll(keepingCapacity: retired.capacity <= 4_096) }
         }
         return body()
     }
@@ -99,7 +99,7 @@ import CLibev
             body(changedDescriptors[position])
             position += 1
         }
-        changedDescriptors.removeAll(keepingCapacity: position <= 4_096)
+        changedDescriptors.removeAll(keepingCapacity: changedDescriptors.capacity <= 4_096)
         return true
     }
 

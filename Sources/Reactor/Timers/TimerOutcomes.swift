@@ -64,7 +64,7 @@
     unowned var owner: AnyObject?
 
     init() {
-        unsafe blocks.append(Block())
+        blocks.append(Block())
         vacant = [0]
     }
 

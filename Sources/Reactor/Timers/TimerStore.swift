@@ -137,8 +137,11 @@ struct TimerStore<Payload>: ~Copyable {
     mutating func collect(now: UInt64) {
         passTime = max(passTime, now)
         passOrder = order
-        near.dropFirst(nearNext)
-        nearNext = 0
+        // What the passes have seen is dropped before anything is sorted in, or when it is most of the run.
+        if !late.isEmpty || nearNext * 2 > near.count {
+            near.dropFirst(nearNext)
+            nearNext = 0
+        }
         near.append(&late)
         leftInLate = 0
         near.sort()
@@ -191,7 +194,7 @@ struct TimerStore<Payload>: ~Copyable {
                 unsafe near.append(TimerRun.Entry(deadline: deadline, order: node.pointee.order, index: entry.index))
             }
         }
-        arrived.removeAll(keepingCapacity: arrived.count <= 4_096)
+        arrived.removeAll(keepingCapacity: arrived.capacity <= 4_096)
         near.sort()
         return true
     }
