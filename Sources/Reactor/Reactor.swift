@@ -33,6 +33,8 @@ public final class Reactor {
     private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
     private var state = State.idle
     private var whenRunning: [WhenRunning] = []
+    /// Whether there are such. Looking at the array itself is checked for exclusivity at run time, in each pass.
+    private var hasWhenRunning = false
     private var triggers = SystemEventTriggers()
 
     /// Makes a reactor, beside the shared one, for the calling thread.
@@ -128,6 +130,7 @@ public final class Reactor {
     ) {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callWhenRunning", site)
+        hasWhenRunning = true
         whenRunning.append(WhenRunning(callback: callback, registeredAt: site))
     }
 
@@ -191,21 +194,21 @@ public final class Reactor {
 
     /// Calls from threads, then due calls in order, then descriptors and signals.
     private func pass(mayBlock: Bool, until limit: UInt64) {
-        loop.pass {
-            if loop.noticeFork() { rebuildAfterFork() }
-            watchers.beforePoll(mayBlock: mayBlock)
-            loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
-            if let clock, mayBlock, isIdle, loop.hasNothingPending { moveOn(clock, until: limit) }
-            callWhenRunningCalls()
-            callThreadCalls()
-            calls.callDue()
-            loop.dispatch()
-        }
+        let outer = loop.beginPass()
+        if loop.noticeFork() { rebuildAfterFork() }
+        watchers.beforePoll(mayBlock: mayBlock)
+        loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
+        if let clock, mayBlock, isIdle, loop.hasNothingPending { moveOn(clock, until: limit) }
+        callWhenRunningCalls()
+        callThreadCalls()
+        calls.callDue()
+        loop.dispatch()
+        loop.endPass(outer)
     }
 
     /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once.
     private var isIdle: Bool {
-        threadCalls.isEmpty && (whenRunning.isEmpty || state == .idle) && state != .stopping
+        threadCalls.isEmpty && (!hasWhenRunning || state == .idle) && state != .stopping
     }
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
@@ -226,9 +229,10 @@ public final class Reactor {
     }
 
     private func callWhenRunningCalls() {
-        guard !whenRunning.isEmpty, state != .idle else { return }
+        guard hasWhenRunning, state != .idle else { return }
         let due = whenRunning
         whenRunning = []
+        hasWhenRunning = false
         for call in due {
             door.enter(call, call.callback)
         }
