@@ -28,12 +28,12 @@ public final class LoopingCall {
         var isDeferred = false
         /// How a deferral ended before the callback returned.
         var earlyResult: Result<Void, any Error>?
-        let whenStopped: ((Result<Void, any Error>) -> Void)?
+        let whenStopped: ((Result<Void, any Error>) throws -> Void)?
 
         init(
             _ loopingCall: LoopingCall,
             origin: Reactor.Instant,
-            whenStopped: ((Result<Void, any Error>) -> Void)?
+            whenStopped: ((Result<Void, any Error>) throws -> Void)?
         ) {
             self.loopingCall = loopingCall
             self.origin = origin
@@ -84,12 +84,13 @@ public final class LoopingCall {
     /// Begins to call: in the next pass, or with `now` false after one interval. With an interval of zero it calls once
     /// in each pass.
     ///
-    /// `whenStopped` is told once how it ended: by `stop()`, or with the error of the callback, which was reported too.
+    /// `whenStopped` is told once how it ended: by `stop()`, or with the error of the callback, which was reported too. If
+    /// it throws, that is reported.
     /// Throws `LoopingCallError` where it runs already or the interval is negative. It may be started again afterwards.
     public func start(
         every interval: Duration,
         now: Bool = true,
-        whenStopped: ((Result<Void, any Error>) -> Void)? = nil
+        whenStopped: ((Result<Void, any Error>) throws -> Void)? = nil
     ) throws(LoopingCallError) {
         guard run == nil else { throw .alreadyRunning }
         guard interval >= .zero else { throw .negativeInterval(interval) }
@@ -111,7 +112,7 @@ public final class LoopingCall {
         guard let run else { return }
         self.run = nil
         try? run.next?.cancel()
-        if !run.isCalling, !run.isDeferred { run.whenStopped?(.success(())) }
+        if !run.isCalling, !run.isDeferred { tell(run, .success(())) }
     }
 
     /// Counts the intervals from now on: the next call is due one interval from now. Does nothing where it does not run.
@@ -190,20 +191,28 @@ public final class LoopingCall {
         if case .failure(let error) = result {
             if isCurrent { self.run = nil }
             try? run.next?.cancel()
-            reactor?.report(
-                CallbackFailure(
-                    error: error,
-                    kind: .loopingCall(every: interval ?? .zero),
-                    registeredAt: registeredAt,
-                    consequence: isCurrent ? .loopingCallStopped : .none
-                )
-            )
-            run.whenStopped?(result)
+            report(error, isCurrent ? .loopingCallStopped : .none)
+            tell(run, result)
         } else if isCurrent {
             reschedule(run)
         } else {
-            run.whenStopped?(.success(()))
+            tell(run, .success(()))
         }
+    }
+
+    private func tell(_ run: Run, _ result: Result<Void, any Error>) {
+        do {
+            try run.whenStopped?(result)
+        } catch {
+            report(error, .none)
+        }
+    }
+
+    private func report(_ error: any Error, _ consequence: CallbackFailure.Consequence) {
+        let kind = CallbackKind.loopingCall(every: interval ?? .zero)
+        reactor?.report(
+            CallbackFailure(error: error, kind: kind, registeredAt: registeredAt, consequence: consequence)
+        )
     }
 
     private func reschedule(_ run: Run) {
