@@ -76,9 +76,10 @@ import CLibev
         if hasChanges { forgetChanges() }
         clibev_set_errno(0)
         unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
-        // Left by epoll_ctl, when an event came for a number that is closed: libev will rebuild the set.
+        // Left by epoll_ctl, when an event came for a number that is closed or is another file's: libev will rebuild the
+        // set then. EEXIST comes of watching again what was watched before, EINTR of a signal.
         let failure = errno
-        if failure == EBADF || failure == ENOENT { isRebuilding = true }
+        if failure != 0, failure != EEXIST, failure != EINTR { isRebuilding = true }
     }
 
     private func forgetChanges() {
