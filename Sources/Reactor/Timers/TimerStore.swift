@@ -1,0 +1,237 @@
+/// The timers of a `TimerQueue`: where each one waits, and who is next. What its methods promise stands there.
+struct TimerStore<Payload>: ~Copyable {
+    typealias Ticket = TimerQueue<Payload>.Ticket
+    typealias State = TimerQueue<Payload>.State
+    private typealias Node = TimerSlab<Payload>.Node
+
+    private var slab = TimerSlab<Payload>()
+    private var wheel: TimerWheel
+    private var identities = TimerIdentities()
+    private var order: UInt64 = 0
+
+    /// How many of the wheel's entries are of timers that are gone. An estimate: it only decides when to clean up.
+    private var leftInWheel = 0
+
+    /// Timers whose tick has come, and not yet their nanosecond; and how many entries of timers that are gone.
+    private var near = TimerRun()
+    private var leftInNear = 0
+
+    /// Timers that `collect` found due, from `dueNext` on. What a callback adds is never among them.
+    private var due = TimerRun()
+    private var dueNext = 0
+
+    private(set) var count = 0
+
+    init(now: UInt64) {
+        wheel = TimerWheel(tick: now >> TimerWheel.tickBits)
+    }
+
+    var allocatedSlots: Int { slab.allocatedSlots }
+
+    // MARK: Adding and cancelling
+
+    @inline(__always)
+    mutating func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
+        let index = slab.take(payload)
+        let (outcomes, offset) = identities.issue()
+        let node = unsafe slab[index]
+        unsafe node.pointee.offset = offset
+        unsafe node.pointee.block = outcomes.number
+        unsafe place(index, node, deadline)
+        count += 1
+        return Ticket(index: index, offset: offset, outcomes: outcomes)
+    }
+
+    /// What it carried must not be released in here: its deinitialiser may come back to the queue.
+    @inline(__always)
+    mutating func cancel(_ ticket: Ticket) -> Payload? {
+        guard let node = unsafe pendingNode(ticket) else { return nil }
+        unsafe leave(node)
+        return unsafe end(ticket.index, node, cancelled: true)
+    }
+
+    @inline(__always)
+    mutating func reschedule(_ ticket: Ticket, deadline: UInt64) -> Bool {
+        guard let node = unsafe pendingNode(ticket) else { return false }
+        if unsafe node.pointee.place == .waiting, unsafe deadline >= node.pointee.deadline {
+            // The idle timeout, pushed back at every byte: its entry may come up too early, and is moved on then.
+            order += 1
+            unsafe node.pointee.deadline = deadline
+            unsafe node.pointee.order = order
+        } else {
+            unsafe leave(node)
+            unsafe place(ticket.index, node, deadline)
+        }
+        return true
+    }
+
+    func state(_ ticket: Ticket) -> State {
+        if let node = unsafe pendingNode(ticket) { return unsafe .pending(deadline: node.pointee.deadline) }
+        return ticket.outcomes.wasCancelled(ticket.offset) ? .cancelled : .fired
+    }
+
+    @inline(__always)
+    func isPending(_ ticket: Ticket) -> Bool { unsafe pendingNode(ticket) != nil }
+
+    @inline(__always)
+    private func pendingNode(_ ticket: Ticket) -> UnsafeMutablePointer<Node>? {
+        let number = ticket.outcomes.number
+        guard number != TimerOutcomes.none, let node = unsafe slab.node(ticket.index),
+            unsafe node.pointee.block == number && node.pointee.offset == ticket.offset
+                && node.pointee.place != .free
+        else { return nil }
+        return unsafe node
+    }
+
+    @inline(__always)
+    private mutating func place(_ index: UInt32, _ node: UnsafeMutablePointer<Node>, _ deadline: UInt64) {
+        order += 1
+        unsafe node.pointee.deadline = deadline
+        unsafe node.pointee.order = order
+        if deadline >> TimerWheel.tickBits > wheel.tick {
+            unsafe node.pointee.stamp &+= 1
+            unsafe node.pointee.place = .waiting
+            unsafe wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: node.pointee.stamp))
+        } else {
+            unsafe node.pointee.place = .near
+            near.append(TimerRun.Entry(deadline: deadline, order: order, index: index))
+        }
+    }
+
+    /// Makes the timer's present entry, wherever it is, one that is left behind.
+    @inline(__always)
+    private mutating func leave(_ node: UnsafeMutablePointer<Node>) {
+        unsafe node.pointee.order = 0
+        if unsafe node.pointee.place == .waiting {
+            unsafe node.pointee.stamp &+= 1
+            leftInWheel += 1
+            if leftInWheel > 1_024, leftInWheel * 2 > wheel.count { cleanWheel() }
+        } else if unsafe node.pointee.place == .near {
+            leftInNear += 1
+            if leftInNear > 64, leftInNear * 2 > near.count { cleanNear() }
+        }
+    }
+
+    @inline(__always)
+    private mutating func end(_ index: UInt32, _ node: UnsafeMutablePointer<Node>, cancelled: Bool) -> Payload {
+        unsafe identities.retire(block: node.pointee.block, offset: node.pointee.offset, cancelled: cancelled)
+        unsafe node.pointee.place = .free
+        unsafe node.pointee.order = 0
+        count -= 1
+        return slab.release(index)
+    }
+
+    // MARK: Firing
+
+    mutating func collect(now: UInt64) {
+        guard count > 0 else { return }
+        advance(to: now >> TimerWheel.tickBits)
+        let number = near.countDue(now)
+        guard number > 0 else { return }
+        for entry in near.entries[..<number] where slab.isCurrent(entry) {
+            unsafe slab[entry.index].pointee.place = .due
+        }
+        // What the outer pass has left, where this one is nested, is sorted together with what this one has found.
+        due.dropFirst(dueNext)
+        dueNext = 0
+        near.moveFirst(number, to: &due)
+        due.sort()
+        if near.isEmpty { leftInNear = 0 }
+    }
+
+    @inline(__always)
+    mutating func next() -> Payload? {
+        while dueNext < due.count {
+            let entry = due.entries[dueNext]
+            dueNext += 1
+            if let node = unsafe slab.node(entry.index), unsafe node.pointee.order == entry.order {
+                return unsafe end(entry.index, node, cancelled: false)
+            }
+        }
+        if !due.isEmpty {
+            due.removeAll()
+            dueNext = 0
+        }
+        return nil
+    }
+
+    /// Moves the timers whose tick has come from the wheel to `near`, sorted: sorting tick by tick, a few at a time,
+    /// takes half as long as sorting all of them.
+    private mutating func advance(to tick: UInt64) {
+        near.sort()
+        wheel.advance(to: tick) { entry in
+            guard let node = unsafe slab.node(entry.index), unsafe node.pointee.stamp == entry.stamp,
+                unsafe node.pointee.place == .waiting
+            else {
+                leftInWheel -= 1
+                return nil
+            }
+            let deadline = unsafe node.pointee.deadline
+            if deadline != entry.deadline, deadline >> TimerWheel.tickBits != entry.deadline >> TimerWheel.tickBits {
+                return deadline
+            }
+            unsafe node.pointee.place = .near
+            unsafe near.append(TimerRun.Entry(deadline: deadline, order: node.pointee.order, index: entry.index))
+            return nil
+        } tickEnded: {
+            near.sort()
+        }
+    }
+
+    // MARK: Looking ahead
+
+    var wakeUp: UInt64 {
+        mutating get {
+            guard count > 0 else { return .max }
+            return min(firstDue, min(firstNear, wheel.earliest))
+        }
+    }
+
+    var nextDeadline: UInt64 {
+        mutating get {
+            guard count > 0 else { return .max }
+            return min(firstDue, min(firstNear, wheel.exactEarliest { slab.standing($0) }))
+        }
+    }
+
+    var pending: [Ticket] {
+        var run = TimerRun()
+        slab.forEachUsed { index in
+            let node = unsafe slab[index]
+            unsafe run.append(
+                TimerRun.Entry(deadline: node.pointee.deadline, order: node.pointee.order, index: index)
+            )
+        }
+        run.sort()
+        return run.entries.compactMap { entry in
+            let node = unsafe slab[entry.index]
+            guard let outcomes = unsafe identities.outcomes(of: node.pointee.block) else { return nil }
+            return unsafe Ticket(index: entry.index, offset: node.pointee.offset, outcomes: outcomes)
+        }
+    }
+
+    private var firstNear: UInt64 {
+        mutating get {
+            near.sort()
+            return near.entries.first { slab.isCurrent($0) }?.deadline ?? .max
+        }
+    }
+
+    private var firstDue: UInt64 {
+        due.entries[dueNext...].first { slab.isCurrent($0) }?.deadline ?? .max
+    }
+
+    // MARK: What is left of timers that are gone
+
+    @inline(never)
+    private mutating func cleanNear() {
+        near.keep { slab.isCurrent($0) }
+        leftInNear = 0
+    }
+
+    @inline(never)
+    private mutating func cleanWheel() {
+        wheel.refreshAll { slab.standing($0) }
+        leftInWheel = 0
+    }
+}
