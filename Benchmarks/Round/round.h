@@ -66,7 +66,7 @@ static inline struct round round_parse(const char *peer, const char *version, in
     }
     if (position < 2) round_fail(peer, "missing:", position == 0 ? "BENCHMARK" : "SIZE");
     if (round.active > round.size) round_fail(peer, "ACTIVE must not be larger than SIZE, which is not so in", argv[0]);
-    if (round.operations == 0) round.operations = round.size > 200000 ? round.size : 200000;
+    if (round.operations == 0) round.operations = round.size > 100000 ? round.size : 100000;
     return round;
 }
 

@@ -20,11 +20,12 @@ class Sample:
 
 
 def run_rounds(peers, cases, count, say):
-    """For each case and peer the samples, one for each round: {(case, peer name): [Sample]}."""
+    """For each case and peer the samples, in the order of the rounds: {(case, peer name): [Sample]}."""
     samples = {(case, peer.name): [] for case in cases for peer in peers}
     started = time.monotonic()
     for number in range(count):
-        for case in random.sample(cases, len(cases)):
+        turns = [case for case in cases for _ in range(case.turns)]
+        for case in random.sample(turns, len(turns)):
             for peer in random.sample(peers, len(peers)):
                 samples[case, peer.name].append(run_one(peer, case))
         say(f"round {number + 1} of {count}, {time.monotonic() - started:.0f} s")
@@ -32,7 +33,7 @@ def run_rounds(peers, cases, count, say):
 
 
 def run_one(peer, case):
-    done = subprocess.run([*peer.command, *case.arguments], capture_output=True, text=True)
+    done = subprocess.run([*peer.command, *case.command_line], capture_output=True, text=True)
     try:
         if done.returncode != 0:
             raise ValueError

@@ -11,16 +11,10 @@ import Reactor
 func ring(_ round: Round) throws {
     let reactor = Reactor.shared
     let pipes = openPipes(round)
-    let ring = Ring(tokens: round.operations)
+    let ring = Ring(reactor, tokens: round.operations)
     for index in 0..<round.size {
-        let source = pipes[index].reader
-        let target = pipes[(index + 1) % round.size].writer
-        try reactor.addReader(source) {
-            receiveToken(source)
-            ring.send(target)
-            ring.awaited -= 1
-            if ring.awaited == 0 { try reactor.stop() }
-        }
+        let station = Station(ring, source: pipes[index].reader, target: pipes[(index + 1) % round.size].writer)
+        try reactor.addReader(station.source, station.tokenArrived)
     }
     reactor.runOnce()
     try round.timed {
@@ -45,26 +39,53 @@ func rearm(_ round: Round) throws {
     round.operations = round.batches * round.size
 }
 
+/// What the stations of a ring share.
 private final class Ring {
-    var awaited: Int
+    private let reactor: Reactor
+    private let token = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)
     private var unsent: Int
+    private var awaited: Int
 
-    init(tokens: Int) {
-        awaited = tokens
+    init(_ reactor: Reactor, tokens: Int) {
+        self.reactor = reactor
+        token.initialize(to: 0)
         unsent = tokens
+        awaited = tokens
     }
 
     func send(_ descriptor: Int32) {
         guard unsent > 0 else { return }
         unsent -= 1
-        var token: UInt8 = 0
-        precondition(write(descriptor, &token, 1) == 1)
+        precondition(write(descriptor, token, 1) == 1)
+    }
+
+    func receive(_ descriptor: Int32) {
+        precondition(read(descriptor, token, 1) == 1)
+    }
+
+    func passed() throws {
+        awaited -= 1
+        if awaited == 0 { try reactor.stop() }
     }
 }
 
-private func receiveToken(_ descriptor: Int32) {
-    var token: UInt8 = 0
-    precondition(read(descriptor, &token, 1) == 1)
+/// A pipe of the ring, and the next one.
+private final class Station {
+    let source: Int32
+    private let target: Int32
+    private let ring: Ring
+
+    init(_ ring: Ring, source: Int32, target: Int32) {
+        self.ring = ring
+        self.source = source
+        self.target = target
+    }
+
+    func tokenArrived() throws {
+        ring.receive(source)
+        ring.send(target)
+        try ring.passed()
+    }
 }
 
 private func openPipes(_ round: Round) -> [(reader: Int32, writer: Int32)] {
