@@ -14,7 +14,7 @@ func ring(_ round: Round) throws {
     let ring = Ring(reactor, tokens: round.operations)
     for index in 0..<round.size {
         let station = Station(ring, source: pipes[index].reader, target: pipes[(index + 1) % round.size].writer)
-        try reactor.addReader(station.source, station.tokenArrived)
+        try reactor.addReader(station.source) { try station.tokenArrived() }
     }
     reactor.runOnce()
     try round.timed {
