@@ -22,6 +22,19 @@ struct TimerRun {
     @inline(__always)
     mutating func append(_ entry: Entry) { entries.append(entry) }
 
+    /// Takes over all of `other`.
+    mutating func append(_ other: inout TimerRun) {
+        entries.append(contentsOf: other.entries)
+        other.removeAll()
+    }
+
+    /// Drops the first `number` of a sorted run.
+    mutating func dropFirst(_ number: Int) {
+        if number == count { return removeAll() }
+        entries.removeSubrange(..<number)
+        sorted = count
+    }
+
     /// Sorts what was appended since the last time into the rest; as a rule it all comes after that.
     @inline(__always)
     mutating func sort() {
@@ -49,29 +62,6 @@ struct TimerRun {
         return true
     }
 
-    /// Of a sorted run, how many have a deadline that is not after `now`.
-    func countDue(_ now: UInt64) -> Int {
-        if let last = entries.last, last.deadline <= now { return entries.count }
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].deadline <= now { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
-    /// Moves the first `number` of a sorted run to the end of `other`.
-    mutating func moveFirst(_ number: Int, to other: inout TimerRun) {
-        if number == entries.count, other.isEmpty {
-            swap(&self, &other)
-        } else {
-            other.entries.append(contentsOf: entries[..<number])
-            entries.removeSubrange(..<number)
-            sorted = entries.count
-        }
-    }
-
     /// Keeps those for which `isCurrent` is true, in their order.
     mutating func keep(where isCurrent: (Entry) -> Bool) {
         var kept = TimerRun()
@@ -80,12 +70,6 @@ struct TimerRun {
             if position < sorted { kept.sorted += 1 }
         }
         self = kept
-    }
-
-    /// Drops the first `number`.
-    mutating func dropFirst(_ number: Int) {
-        entries.removeSubrange(..<number)
-        sorted = max(0, sorted - number)
     }
 
     /// Drops all of them, and the memory of a large run too.

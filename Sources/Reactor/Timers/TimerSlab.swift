@@ -1,3 +1,5 @@
+import CPrefetch
+
 /// Where a timer queue keeps its timers: slots with stable numbers in chunks of 256, a chunk freed when its last slot
 /// is.
 ///
@@ -28,10 +30,10 @@
         case free
         /// In the wheel.
         case waiting
-        /// Among those whose tick has come.
+        /// Among those of the present tick.
         case near
-        /// Among those to be fired in this pass.
-        case due
+        /// Added when its tick had come already.
+        case late
     }
 
     @safe private struct Chunk {
@@ -67,6 +69,22 @@
     @inline(__always)
     subscript(_ index: Index) -> UnsafeMutablePointer<Node> {
         unsafe chunks[Int(index >> Self.bits)].pointee.nodes.unsafelyUnwrapped + Int(index & 255)
+    }
+
+    /// Begins to load what firing the slot's timer will touch.
+    @inline(__always)
+    func prefetch(_ index: Index) {
+        let chunk = unsafe chunks[Int(index >> Self.bits)]
+        guard let nodes = unsafe chunk.pointee.nodes, let payloads = unsafe chunk.pointee.payloads else { return }
+        unsafe prefetch_for_writing(nodes + Int(index & 255))
+        unsafe prefetch_for_writing(payloads + Int(index & 255))
+    }
+
+    /// Begins to load what sorting the slot's timer in will touch.
+    @inline(__always)
+    func prefetchNode(_ index: Index) {
+        guard let nodes = unsafe chunks[Int(index >> Self.bits)].pointee.nodes else { return }
+        unsafe prefetch_for_writing(nodes + Int(index & 255))
     }
 
     /// The node of a slot that may be gone with its chunk.

@@ -12,13 +12,20 @@ struct TimerStore<Payload>: ~Copyable {
     /// How many of the wheel's entries are of timers that are gone. An estimate: it only decides when to clean up.
     private var leftInWheel = 0
 
-    /// Timers whose tick has come, and not yet their nanosecond; and how many entries of timers that are gone.
+    /// The timers of the present tick, sorted, and how many of them the pass has seen.
     private var near = TimerRun()
-    private var leftInNear = 0
+    private var nearNext = 0
 
-    /// Timers that `collect` found due, from `dueNext` on. What a callback adds is never among them.
-    private var due = TimerRun()
-    private var dueNext = 0
+    /// Timers that were added since, with a tick that has come already: for the next pass, to begin with.
+    private var late = TimerRun()
+    private var leftInLate = 0
+
+    /// The entries of one tick, as they came out of the wheel.
+    private var arrived: [TimerWheel.Entry] = []
+
+    /// The pass under way fires what is due at this time and was asked for no later than with this order.
+    private var passTime: UInt64 = 0
+    private var passOrder: UInt64 = 0
 
     private(set) var count = 0
 
@@ -93,8 +100,8 @@ struct TimerStore<Payload>: ~Copyable {
             unsafe node.pointee.place = .waiting
             unsafe wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: node.pointee.stamp))
         } else {
-            unsafe node.pointee.place = .near
-            near.append(TimerRun.Entry(deadline: deadline, order: order, index: index))
+            unsafe node.pointee.place = .late
+            late.append(TimerRun.Entry(deadline: deadline, order: order, index: index))
         }
     }
 
@@ -106,9 +113,9 @@ struct TimerStore<Payload>: ~Copyable {
             unsafe node.pointee.stamp &+= 1
             leftInWheel += 1
             if leftInWheel > 1_024, leftInWheel * 2 > wheel.count { cleanWheel() }
-        } else if unsafe node.pointee.place == .near {
-            leftInNear += 1
-            if leftInNear > 64, leftInNear * 2 > near.count { cleanNear() }
+        } else if unsafe node.pointee.place == .late {
+            leftInLate += 1
+            if leftInLate > 64, leftInLate * 2 > late.count { cleanLate() }
         }
     }
 
@@ -124,73 +131,78 @@ struct TimerStore<Payload>: ~Copyable {
     // MARK: Firing
 
     mutating func collect(now: UInt64) {
-        guard count > 0 else { return }
-        advance(to: now >> TimerWheel.tickBits)
-        let number = near.countDue(now)
-        guard number > 0 else { return }
-        for entry in near.entries[..<number] where slab.isCurrent(entry) {
-            unsafe slab[entry.index].pointee.place = .due
-        }
-        // What the outer pass has left, where this one is nested, is sorted together with what this one has found.
-        due.dropFirst(dueNext)
-        dueNext = 0
-        near.moveFirst(number, to: &due)
-        due.sort()
-        if near.isEmpty { leftInNear = 0 }
+        passTime = max(passTime, now)
+        passOrder = order
+        near.dropFirst(nearNext)
+        nearNext = 0
+        near.append(&late)
+        leftInLate = 0
+        near.sort()
     }
 
+    /// Takes one tick after the other out of the wheel, so that what is sorted is small and what is fired is in the cache.
     @inline(__always)
     mutating func next() -> Payload? {
-        while dueNext < due.count {
-            let entry = due.entries[dueNext]
-            dueNext += 1
-            if let node = unsafe slab.node(entry.index), unsafe node.pointee.order == entry.order {
+        while true {
+            while nearNext < near.count {
+                let entry = near.entries[nearNext]
+                if entry.deadline > passTime { return nil }
+                nearNext += 1
+                if nearNext + 7 < near.count { slab.prefetch(near.entries[nearNext + 7].index) }
+                guard let node = unsafe slab.node(entry.index), unsafe node.pointee.order == entry.order else {
+                    continue
+                }
+                guard entry.order <= passOrder else {
+                    unsafe node.pointee.place = .late
+                    late.append(entry)
+                    continue
+                }
                 return unsafe end(entry.index, node, cancelled: false)
             }
+            guard nextTick() else { return nil }
         }
-        if !due.isEmpty {
-            due.removeAll()
-            dueNext = 0
-        }
-        return nil
     }
 
-    /// Moves the timers whose tick has come from the wheel to `near`, sorted: sorting tick by tick, a few at a time,
-    /// takes half as long as sorting all of them.
-    private mutating func advance(to tick: UInt64) {
-        near.sort()
-        wheel.advance(to: tick) { entry in
+    /// Sorts the next tick up to the pass's time into `near`; false where there is none.
+    @inline(never)
+    private mutating func nextTick() -> Bool {
+        near.removeAll()
+        nearNext = 0
+        guard wheel.advance(to: passTime >> TimerWheel.tickBits, { arrived.append($0) }) else { return false }
+        for position in arrived.indices {
+            if position + 8 < arrived.count { slab.prefetchNode(arrived[position + 8].index) }
+            let entry = arrived[position]
             guard let node = unsafe slab.node(entry.index), unsafe node.pointee.stamp == entry.stamp,
                 unsafe node.pointee.place == .waiting
             else {
                 leftInWheel -= 1
-                return nil
+                continue
             }
             let deadline = unsafe node.pointee.deadline
-            if deadline != entry.deadline, deadline >> TimerWheel.tickBits != entry.deadline >> TimerWheel.tickBits {
-                return deadline
+            if deadline >> TimerWheel.tickBits > wheel.tick {
+                wheel.append(TimerWheel.Entry(deadline: deadline, index: entry.index, stamp: entry.stamp))
+            } else {
+                slab.prefetch(entry.index)
+                unsafe node.pointee.place = .near
+                unsafe near.append(TimerRun.Entry(deadline: deadline, order: node.pointee.order, index: entry.index))
             }
-            unsafe node.pointee.place = .near
-            unsafe near.append(TimerRun.Entry(deadline: deadline, order: node.pointee.order, index: entry.index))
-            return nil
-        } tickEnded: {
-            near.sort()
         }
+        arrived.removeAll(keepingCapacity: arrived.count <= 4_096)
+        near.sort()
+        return true
     }
 
     // MARK: Looking ahead
 
     var wakeUp: UInt64 {
-        mutating get {
-            guard count > 0 else { return .max }
-            return min(firstDue, min(firstNear, wheel.earliest))
-        }
+        guard count > 0 else { return .max }
+        return min(firstNear, wheel.earliest)
     }
 
     var nextDeadline: UInt64 {
         mutating get {
             guard count > 0 else { return .max }
-            return min(firstDue, min(firstNear, wheel.exactEarliest { slab.standing($0) }))
+            return min(firstNear, wheel.exactEarliest { slab.standing($0) })
         }
     }
 
@@ -211,22 +223,17 @@ struct TimerStore<Payload>: ~Copyable {
     }
 
     private var firstNear: UInt64 {
-        mutating get {
-            near.sort()
-            return near.entries.first { slab.isCurrent($0) }?.deadline ?? .max
-        }
-    }
-
-    private var firstDue: UInt64 {
-        due.entries[dueNext...].first { slab.isCurrent($0) }?.deadline ?? .max
+        var first = near.entries[nearNext...].first { slab.isCurrent($0) }?.deadline ?? .max
+        for entry in late.entries where entry.deadline < first && slab.isCurrent(entry) { first = entry.deadline }
+        return first
     }
 
     // MARK: What is left of timers that are gone
 
     @inline(never)
-    private mutating func cleanNear() {
-        near.keep { slab.isCurrent($0) }
-        leftInNear = 0
+    private mutating func cleanLate() {
+        late.keep { slab.isCurrent($0) }
+        leftInLate = 0
     }
 
     @inline(never)

@@ -90,22 +90,25 @@
         count += 1
     }
 
-    /// Moves on to `target`. Each entry that has come up on the way is given to `body`, tick by tick, which tells until
-    /// when its timer was put off, if it was; after each tick, `tickEnded` is called.
+    /// Moves on to the next tick that has entries, and gives them to `body`; false, and moves on to `target`, where there
+    /// is none up to that.
     @inline(__always)
-    mutating func advance(to target: UInt64, _ body: (Entry) -> UInt64?, tickEnded: () -> Void) {
+    mutating func advance(to target: UInt64, _ body: (Entry) -> Void) -> Bool {
         while let (number, start) = earliestBucket, start <= target {
             tick = start
+            var found = false
             drain(number) { wheel, entry in
-                if entry.deadline >> Self.tickBits != start {
+                if entry.deadline >> Self.tickBits == start {
+                    body(entry)
+                    found = true
+                } else {
                     wheel.append(entry)
-                } else if let deadline = body(entry) {
-                    wheel.append(Entry(deadline: deadline, index: entry.index, stamp: entry.stamp))
                 }
             }
-            tickEnded()
+            if found { return true }
         }
         if target > tick { tick = target }
+        return false
     }
 
     /// No timer's deadline is earlier; `UInt64.max` where there is no entry.
