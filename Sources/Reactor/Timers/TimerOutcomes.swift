@@ -10,10 +10,16 @@
     fileprivate(set) var number: UInt32
     static let none = UInt32.max
 
+    /// Whom the queue belongs to, so that a handle needs only this one reference; nil once all its timers are over.
+    fileprivate(set) var owner: AnyObject?
+
     /// A bit for each cancelled timer, from the first such on.
     private var cancelled: UnsafeMutablePointer<UInt64>?
 
-    fileprivate init(number: UInt32) { self.number = number }
+    fileprivate init(number: UInt32, owner: AnyObject?) {
+        self.number = number
+        self.owner = owner
+    }
 
     deinit {
         unsafe cancelled?.deallocate()
@@ -41,58 +47,88 @@
 }
 
 /// Hands out the identities of timers, and counts which blocks still have pending ones.
-struct TimerIdentities: ~Copyable {
-    struct Block {
-        var outcomes: TimerOutcomes?
+///
+/// Its references to blocks are unmanaged: as ordinary ones they would be retained and released, with two locked
+/// instructions, at each look.
+@safe struct TimerIdentities: ~Copyable {
+    @safe struct Block {
+        var outcomes: Unmanaged<TimerOutcomes>?
         var pending = 0
     }
 
     private var blocks = TimerTable<Block>()
     private var vacant: [UInt32] = []
-    private var current: TimerOutcomes
-    private var issued = 0
+    private var currentNumber: UInt32 = 0
+    private var issued = TimerOutcomes.capacity
+    /// Whom the queue belongs to.
+    unowned var owner: AnyObject?
 
     init() {
-        current = TimerOutcomes(number: 0)
-        blocks.append(Block(outcomes: current))
+        unsafe blocks.append(Block())
+        vacant = [0]
+    }
+
+    deinit {
+        for number in 0..<blocks.count { close(UInt32(number)) }
+    }
+
+    /// Lets the owner go: no timer is pending any more, and none will be.
+    mutating func closeAll() {
+        for number in 0..<blocks.count { close(UInt32(number)) }
+        owner = nil
+        issued = TimerOutcomes.capacity
     }
 
     /// The identity of the next timer, which counts as pending from now on.
     @inline(__always)
-    mutating func issue() -> (outcomes: TimerOutcomes, offset: UInt16) {
+    mutating func issue() -> (outcomes: Unmanaged<TimerOutcomes>, block: UInt32, offset: UInt16) {
         if issued == TimerOutcomes.capacity { openBlock() }
         let offset = UInt16(truncatingIfNeeded: issued)
         issued += 1
-        unsafe blocks[Int(current.number)].pointee.pending += 1
-        return (current, offset)
+        let block = unsafe blocks[Int(currentNumber)]
+        unsafe block.pointee.pending += 1
+        return unsafe (block.pointee.outcomes.unsafelyUnwrapped, currentNumber, offset)
     }
 
     /// The timer is over.
     @inline(__always)
-    mutating func retire(block: UInt32, offset: UInt16, cancelled: Bool) {
-        let entry = unsafe blocks[Int(block)]
-        if cancelled { unsafe entry.pointee.outcomes?.recordCancellation(offset) }
-        unsafe entry.pointee.pending -= 1
-        if unsafe entry.pointee.pending == 0 { closeIfFull(block) }
+    mutating func retire(block number: UInt32, offset: UInt16, cancelled: Bool) {
+        let block = unsafe blocks[Int(number)]
+        if cancelled {
+            unsafe block.pointee.outcomes.unsafelyUnwrapped
+                ._withUnsafeGuaranteedRef { $0.recordCancellation(offset) }
+        }
+        unsafe block.pointee.pending -= 1
+        if unsafe block.pointee.pending == 0 { closeIfFull(number) }
     }
 
     /// The block to which a pending timer belongs.
-    func outcomes(of block: UInt32) -> TimerOutcomes? { unsafe blocks[Int(block)].pointee.outcomes }
+    func outcomes(of block: UInt32) -> TimerOutcomes? {
+        unsafe blocks[Int(block)].pointee.outcomes?.takeUnretainedValue()
+    }
 
     @inline(never)
     private mutating func openBlock() {
         let number = vacant.popLast() ?? UInt32(blocks.count)
-        if Int(number) == blocks.count { blocks.append(Block(outcomes: nil)) }
-        current = TimerOutcomes(number: number)
-        unsafe blocks[Int(number)].pointee.outcomes = current
+        if Int(number) == blocks.count { unsafe blocks.append(Block()) }
+        unsafe blocks[Int(number)].pointee.outcomes = .passRetained(TimerOutcomes(number: number, owner: owner))
+        currentNumber = number
         issued = 0
     }
 
     @inline(never)
     private mutating func closeIfFull(_ number: UInt32) {
-        guard number != current.number || issued == TimerOutcomes.capacity else { return }
-        unsafe blocks[Int(number)].pointee.outcomes?.number = TimerOutcomes.none
-        unsafe blocks[Int(number)].pointee.outcomes = nil
+        guard number != currentNumber || issued == TimerOutcomes.capacity else { return }
+        close(number)
         vacant.append(number)
+    }
+
+    /// What is left of the block is the outcomes, for whoever still has a handle.
+    private func close(_ number: UInt32) {
+        guard let outcomes = unsafe blocks[Int(number)].pointee.outcomes else { return }
+        unsafe blocks[Int(number)].pointee.outcomes = nil
+        let released = unsafe outcomes.takeRetainedValue()
+        released.number = TimerOutcomes.none
+        released.owner = nil
     }
 }

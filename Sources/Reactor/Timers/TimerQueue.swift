@@ -15,6 +15,9 @@
         let offset: UInt16
         let outcomes: TimerOutcomes
 
+        /// Whom the queue belongs to; nil if the timer is over and the queue has forgotten it.
+        var owner: AnyObject? { outcomes.owner }
+
         static func == (left: Ticket, right: Ticket) -> Bool {
             left.outcomes === right.outcomes && left.offset == right.offset
         }
@@ -38,6 +41,15 @@
     init(now: UInt64) {
         unsafe store = .allocate(capacity: 1)
         unsafe store.initialize(to: TimerStore(now: now))
+    }
+
+    /// Says to whom tickets lead. The queue's blocks of tickets refer to the owner until `close()`.
+    func belong(to owner: AnyObject) { unsafe store.pointee.belong(to: owner) }
+
+    /// Cancels every timer, and lets the owner go. The queue is not used any more.
+    func close() {
+        removeAll()
+        unsafe store.pointee.close()
     }
 
     deinit {

@@ -33,6 +33,10 @@ struct TimerStore<Payload>: ~Copyable {
         wheel = TimerWheel(tick: now >> TimerWheel.tickBits)
     }
 
+    mutating func belong(to owner: AnyObject) { identities.owner = owner }
+
+    mutating func close() { identities.closeAll() }
+
     var allocatedSlots: Int { slab.allocatedSlots }
 
     // MARK: Adding and cancelling
@@ -40,13 +44,13 @@ struct TimerStore<Payload>: ~Copyable {
     @inline(__always)
     mutating func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
         let index = slab.take(payload)
-        let (outcomes, offset) = identities.issue()
+        let (outcomes, block, offset) = unsafe identities.issue()
         let node = unsafe slab[index]
         unsafe node.pointee.offset = offset
-        unsafe node.pointee.block = outcomes.number
+        unsafe node.pointee.block = block
         unsafe place(index, node, deadline)
         count += 1
-        return Ticket(index: index, offset: offset, outcomes: outcomes)
+        return unsafe Ticket(index: index, offset: offset, outcomes: outcomes.takeUnretainedValue())
     }
 
     /// What it carried must not be released in here: its deinitialiser may come back to the queue.
