@@ -2,27 +2,31 @@
 // context in `data`.
 #include <ev.h>
 
-#include "../Round/round.h"
+#include "work.h"
 
 static struct ev_loop *loop;
-static long called;
-
-// Delays are made before the clock runs: to draw them is not the loop's work.
+static ev_timer *timers;
+static ev_io *watchers;
 static double *delays;
 static uint32_t *victims;
 
-static void make_delays(long count, uint64_t (*draw)(uint64_t *)) {
-    uint64_t state = 1;
-    delays = malloc((size_t)count * sizeof *delays);
-    for (long i = 0; i < count; i++) delays[i] = (double)draw(&state) / 1e9;
+static void make_timers(struct round *round, long delay_count, uint64_t (*draw)(uint64_t *)) {
+    uint64_t *nanoseconds = draw_delays(delay_count, draw);
+    delays = malloc((size_t)delay_count * sizeof *delays);
+    for (long i = 0; i < delay_count; i++) delays[i] = (double)nanoseconds[i] / 1e9;
+    free(nanoseconds);
+    timers = malloc((size_t)round->size * sizeof *timers);
+}
+
+static void run(struct round *round) {
+    (void)round;
+    ev_run(loop, 0);
 }
 
 // MARK: timers_add, timers_fire
 
-static ev_timer *timers;
-
-static void on_timer(struct ev_loop *l, ev_timer *watcher, int events) {
-    (void)l, (void)watcher, (void)events;
+static void on_timer(struct ev_loop *l, ev_timer *timer, int events) {
+    (void)l, (void)timer, (void)events;
     called++;
 }
 
@@ -33,25 +37,10 @@ static void add_timers(struct round *round) {
     }
 }
 
-static void fire_timers(struct round *round) {
-    (void)round;
-    ev_run(loop, 0);
-}
-
-static uint64_t horizon;
-static uint64_t draw_near(uint64_t *state) { return round_random(state) % horizon; }
-
 static void run_timers(struct round *round, int times_adding) {
-    horizon = round_horizon_ns(round->size);
-    make_delays(round->size, draw_near);
-    timers = malloc((size_t)round->size * sizeof *timers);
-    long batches = round_batches(*round);
-    for (long i = 0; i < batches; i++) {
-        (times_adding ? stopwatch : untimed)(round, add_timers);
-        round_wait_ns(horizon);
-        (times_adding ? untimed : stopwatch)(round, fire_timers);
-    }
-    round->operations = called;
+    horizon_ns = round_horizon_ns(round->size);
+    make_timers(round, round->size, near_delay_ns);
+    add_and_fire(round, times_adding, add_timers, run);
 }
 
 static void timers_add(struct round *round) { run_timers(round, 1); }
@@ -59,17 +48,10 @@ static void timers_fire(struct round *round) { run_timers(round, 0); }
 
 // MARK: timer_churn, timer_again
 
-static void make_pending(struct round *round, double repeat) {
-    uint64_t state = 2;
-    make_delays(round->operations > round->size ? round->operations : round->size, round_far_delay_ns);
-    victims = malloc((size_t)round->operations * sizeof *victims);
-    for (long i = 0; i < round->operations; i++)
-        victims[i] = (uint32_t)(round_random(&state) % (uint64_t)round->size);
-    timers = malloc((size_t)round->size * sizeof *timers);
-    for (long i = 0; i < round->size; i++) {
-        ev_timer_init(&timers[i], on_timer, delays[i], repeat);
-        ev_timer_start(loop, &timers[i]);
-    }
+static void make_pending(struct round *round) {
+    make_timers(round, delays_needed(round), round_far_delay_ns);
+    victims = draw_victims(round);
+    add_timers(round);
 }
 
 static void churn(struct round *round) {
@@ -82,11 +64,11 @@ static void churn(struct round *round) {
 }
 
 static void timer_churn(struct round *round) {
-    make_pending(round, 0.);
+    make_pending(round);
     stopwatch(round, churn);
 }
 
-// The manual's best way for a timeout that is pushed back: ev_timer_again.
+// What the manual calls the best way to push a timeout back, where there are not many of the same length.
 static void push_back(struct round *round) {
     for (long i = 0; i < round->operations; i++) {
         ev_timer *timer = &timers[victims[i]];
@@ -96,16 +78,14 @@ static void push_back(struct round *round) {
 }
 
 static void timer_again(struct round *round) {
-    make_pending(round, 60.);
+    make_pending(round);
     stopwatch(round, push_back);
 }
 
 // MARK: timer_repeat
 
-static long wanted;
-
-static void on_repeat(struct ev_loop *l, ev_timer *watcher, int events) {
-    (void)watcher, (void)events;
+static void on_repeat(struct ev_loop *l, ev_timer *timer, int events) {
+    (void)timer, (void)events;
     if (++called == wanted) ev_break(l, EVBREAK_ALL);
 }
 
@@ -116,46 +96,30 @@ static void timer_repeat(struct round *round) {
         ev_timer_init(&timers[i], on_repeat, 0.001, 0.001);
         ev_timer_start(loop, &timers[i]);
     }
-    stopwatch(round, fire_timers);
+    stopwatch(round, run);
     round->operations = called;
 }
 
 // MARK: ring
 
-static ev_io *watchers;
-static int *pipes;
-static long unsent;
-
-static void send_token(int descriptor) {
-    char token = 0;
-    if (unsent == 0) return;
-    unsent--;
-    if (write(descriptor, &token, 1) != 1) abort();
-}
-
-// `data` is the end of the next pipe.
 static void on_readable(struct ev_loop *l, ev_io *watcher, int events) {
     (void)events;
-    char token;
-    if (read(watcher->fd, &token, 1) != 1) abort();
-    send_token((int)(intptr_t)watcher->data);
-    if (++called == wanted) ev_break(l, EVBREAK_ALL);
+    if (token_arrived(watcher->fd, (int)(intptr_t)watcher->data)) ev_break(l, EVBREAK_ALL);
 }
 
 static void watch_pipes(struct round *round) {
-    long size = round->size;
-    pipes = round_pipes(round->peer, size);
-    watchers = malloc((size_t)size * sizeof *watchers);
-    for (long i = 0; i < size; i++) {
-        ev_io_init(&watchers[i], on_readable, pipes[2 * i], EV_READ);
-        watchers[i].data = (void *)(intptr_t)pipes[2 * ((i + 1) % size) + 1];
+    pipes = round_pipes(round->peer, round->size);
+    watchers = malloc((size_t)round->size * sizeof *watchers);
+    for (long i = 0; i < round->size; i++) {
+        ev_io_init(&watchers[i], on_readable, reading_end(i), EV_READ);
+        watchers[i].data = (void *)(intptr_t)next_writing_end(round, i);
         ev_io_start(loop, &watchers[i]);
     }
     ev_run(loop, EVRUN_NOWAIT);
 }
 
 static void pass_tokens(struct round *round) {
-    for (long i = 0; i < round->active; i++) send_token(pipes[2 * (i * (round->size / round->active)) + 1]);
+    send_first_tokens(round);
     ev_run(loop, 0);
 }
 
@@ -191,8 +155,8 @@ static const struct benchmark benchmarks[] = {
 };
 
 int main(int argc, char **argv) {
-    loop = ev_loop_new(EVFLAG_NOENV);
     char version[32];
     snprintf(version, sizeof version, "%d.%d", ev_version_major(), ev_version_minor());
+    loop = ev_loop_new(EVFLAG_NOENV);
     return round_main("libev", version, argc, argv, benchmarks);
 }

@@ -1,7 +1,8 @@
 import CRound
 import Reactor
 
-/// Adds timers, or fires them when all are due; whichever is not measured is done too, so that the next batch can follow.
+/// Adds all timers and fires all when they are due; one of the two is measured. After the last measured adding nothing
+/// needs to be fired.
 func timers(_ round: Round, timesAdding: Bool) throws {
     let reactor = Reactor.shared
     let batch = Batch(reactor, size: round.size)
@@ -15,17 +16,17 @@ func timers(_ round: Round, timesAdding: Bool) throws {
     // As in the other peers, nobody asks for SIGINT and SIGTERM to be watched.
     func fire() throws { try reactor.run(installSignalHandlers: false) }
 
-    for _ in 0..<round.batches {
+    for number in 1...round.batches {
         try (timesAdding ? round.timed : round.untimed)(add)
+        if timesAdding, number == round.batches { break }
         round_wait_ns(horizon)
         try (timesAdding ? round.untimed : round.timed)(fire)
     }
-    round.operations = batch.fired
+    round.operations = round.batches * round.size
 }
 
 /// Counts the timers that fire, and ends the run with the last of a batch.
 private final class Batch {
-    private(set) var fired = 0
     private var pending: Int
     private let size: Int
     private let reactor: Reactor
@@ -37,7 +38,6 @@ private final class Batch {
     }
 
     func timerFired() throws {
-        fired += 1
         pending -= 1
         guard pending == 0 else { return }
         pending = size
