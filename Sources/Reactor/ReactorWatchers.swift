@@ -16,7 +16,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping (Readiness) throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .read, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line, callback)
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addReader", site)
+        return try watchers.add(descriptor, .read, keepsAfterFailure: keepAfterFailure, site, .withReadiness(callback))
     }
 
     /// The same, for a callback that does not need to know more.
@@ -28,9 +30,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping () throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .read, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line) { _ in
-            try callback()
-        }
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addReader", site)
+        return try watchers.add(descriptor, .read, keepsAfterFailure: keepAfterFailure, site, .plain(callback))
     }
 
     /// Calls `callback` in each pass in which a write to `descriptor` would not block: there is room, or an error. As a
@@ -43,7 +45,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping (Readiness) throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .write, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line, callback)
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addWriter", site)
+        return try watchers.add(descriptor, .write, keepsAfterFailure: keepAfterFailure, site, .withReadiness(callback))
     }
 
     /// The same, for a callback that does not need to know more.
@@ -55,9 +59,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping () throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .write, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line) { _ in
-            try callback()
-        }
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addWriter", site)
+        return try watchers.add(descriptor, .write, keepsAfterFailure: keepAfterFailure, site, .plain(callback))
     }
 
     /// Calls `callback` in each pass in which `descriptor` is ready for something of `interest`. Else like `addReader`.
@@ -72,7 +76,13 @@ extension Reactor {
     ) throws(DescriptorError) -> IOWatcher {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.addWatcher", site)
-        return try watchers.add(descriptor, interest, keepsAfterFailure: keepAfterFailure, site, callback)
+        return try watchers.add(
+            descriptor,
+            interest,
+            keepsAfterFailure: keepAfterFailure,
+            site,
+            .withReadiness(callback)
+        )
     }
 
     /// The watchers with an interest in reading, paused ones too, in the order of their registration.

@@ -42,10 +42,26 @@ enum Descriptor {
         )
     }
 
+    /// Makes sure that what is opened next does not become standard input, output or error, where one of them is closed:
+    /// a program that then watches "standard input" would watch the reactor's own descriptor. The result is for
+    /// `release`.
+    static func occupyStandardNumbers() -> [Int32] {
+        var fillers: [Int32] = []
+        while true {
+            let descriptor = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
+            if descriptor >= 0 { fillers.append(descriptor) }
+            guard (0...2).contains(descriptor) else { return fillers }
+        }
+    }
+
+    static func release(_ descriptors: [Int32]) {
+        for descriptor in descriptors { close(descriptor) }
+    }
+
     /// Whether the process can open `count` more descriptors.
     static func canOpen(_ count: Int) -> Bool {
         var opened: [Int32] = []
-        defer { for descriptor in opened { close(descriptor) } }
+        defer { release(opened) }
         for _ in 0..<count {
             let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else { return false }

@@ -32,7 +32,7 @@ final class IOWatchers {
         _ interest: Interest,
         keepsAfterFailure: Bool,
         _ site: CallSite,
-        _ callback: @escaping (Readiness) throws -> Void
+        _ callback: WatcherCallback
     ) throws(DescriptorError) -> IOWatcher {
         guard descriptor >= 0 else { throw .negative(descriptor) }
         guard let identity = FileIdentity(of: descriptor) else {
@@ -43,13 +43,7 @@ final class IOWatchers {
 
         let watcher = IOWatcher(descriptor: descriptor, interest: interest, registeredAt: site, watchers: self)
         number += 1
-        let registration = IORegistration(
-            watcher: watcher,
-            number: number,
-            watchers: self,
-            keepsAfterFailure: keepsAfterFailure,
-            callback: callback
-        )
+        let registration = IORegistration.make(watcher, number, self, keepsAfterFailure, callback)
         watcher.register(registration)
         record(descriptor, identity).registrations.append(registration)
         registration.start()
