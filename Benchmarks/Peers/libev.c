@@ -46,6 +46,19 @@ static void run_timers(struct round *round, int times_adding) {
 static void timers_add(struct round *round) { run_timers(round, 1); }
 static void timers_fire(struct round *round) { run_timers(round, 0); }
 
+// MARK: timers_spread
+
+static void add_and_wait(struct round *round) {
+    add_timers(round);
+    run(round);
+}
+
+static void timers_spread(struct round *round) {
+    make_timers(round, round->size, spread_delay_ns);
+    stopwatch(round, add_and_wait);
+    round->operations = round->size;
+}
+
 // MARK: timer_churn, timer_again
 
 static void make_pending(struct round *round) {
@@ -149,9 +162,9 @@ static void rearm(struct round *round) {
 }
 
 static const struct benchmark benchmarks[] = {
-    {"timers_add", timers_add},   {"timers_fire", timers_fire},   {"timer_churn", timer_churn},
-    {"timer_again", timer_again}, {"timer_repeat", timer_repeat}, {"ring", ring},
-    {"rearm", rearm},             {NULL, NULL},
+    {"timers_add", timers_add},     {"timers_fire", timers_fire}, {"timers_spread", timers_spread},
+    {"timer_churn", timer_churn},   {"timer_again", timer_again}, {"timer_repeat", timer_repeat},
+    {"ring", ring},                 {"rearm", rearm},             {NULL, NULL},
 };
 
 int main(int argc, char **argv) {

@@ -23,6 +23,11 @@ static uint64_t *draw_delays(long count, uint64_t (*draw)(uint64_t *)) {
     return delays;
 }
 
+// Delays of timers that fire one by one.
+static uint64_t spread_delay_ns(uint64_t *state) {
+    return round_random(state) % round_spread_ns;
+}
+
 // For each operation the number of the timer that it changes.
 static uint32_t *draw_victims(const struct round *round) {
     uint64_t state = 2;

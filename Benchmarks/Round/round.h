@@ -41,6 +41,7 @@ static inline long round_number(const char *peer, const char *text) {
 // A size of a thousand takes no longer than a blink: the least that is done in one round makes it measurable.
 static inline struct round round_parse(const char *peer, const char *version, int argc, char **argv) {
     struct round round = {.peer = peer, .active = 1};
+    const char *active = "1";
     int position = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--version") == 0) {
@@ -58,14 +59,15 @@ static inline struct round round_parse(const char *peer, const char *version, in
             round.size = round_number(peer, argv[i]);
             position = 2;
         } else if (position == 2) {
-            round.active = round_number(peer, argv[i]);
+            active = argv[i];
+            round.active = round_number(peer, active);
             position = 3;
         } else {
             round_fail(peer, "one argument too many:", argv[i]);
         }
     }
     if (position < 2) round_fail(peer, "missing:", position == 0 ? "BENCHMARK" : "SIZE");
-    if (round.active > round.size) round_fail(peer, "ACTIVE must not be larger than SIZE, which is not so in", argv[0]);
+    if (round.active > round.size) round_fail(peer, "ACTIVE must not be larger than SIZE:", active);
     if (round.operations == 0) round.operations = round.size > 100000 ? round.size : 100000;
     return round;
 }
@@ -136,6 +138,9 @@ static inline uint64_t round_horizon_ns(long size) {
     uint64_t horizon = (uint64_t)size * 50;
     return horizon < 1000000 ? 1000000 : horizon;
 }
+
+// The longest delay of the timers that fire one by one: the loop sleeps and wakes up between them.
+static const uint64_t round_spread_ns = 1000000000;
 
 // Waits until all timers are due. What is measured afterwards is how they are fired, and no waiting for them.
 static inline void round_wait_ns(uint64_t nanoseconds) {

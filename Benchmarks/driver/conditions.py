@@ -32,7 +32,7 @@ def version(peer):
 def commit():
     """The revision, with a plus sign where there are changes that are not in it."""
     revision = first_line(["git", "-C", str(HOUSE), "rev-parse", "--short", "HEAD"])
-    changed = first_line(["git", "-C", str(HOUSE), "status", "--porcelain", "--untracked-files=no", "..", "."])
+    changed = first_line(["git", "-C", str(HOUSE), "status", "--porcelain", "--untracked-files=no"])
     return f"{revision}+" if revision and changed else revision
 
 

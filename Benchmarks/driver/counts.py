@@ -3,9 +3,9 @@
 Each count is made with so many operations and with twice as many, by the same program in the same environment, and the
 difference is divided: what is done once, to start or to grow an array, is in both and falls out.
 
-Instructions are callgrind's, of what happens inside of `stopwatch` only. Allocations are memcheck's ("total heap usage"),
-of the whole program: those of a timer are all that it takes from being added to being over. (Callgrind's own counts of
-calls to malloc would not do: they go on outside of the function that is to be counted.)
+Instructions are callgrind's, of what happens inside of `stopwatch` only. Allocations are memcheck's ("total heap
+usage"), of the whole program: those of a timer are all that it takes from being added to being over. (Callgrind's own
+counts of calls to malloc would not do: they go on outside of the function that is to be counted.)
 """
 
 import os

@@ -49,6 +49,7 @@ RING = Case("ring", 1_000, active=100, operations=40_000, turns=8)
 
 CASES = [
     *(Case(benchmark, size) for size in (1_000, 100_000, MILLION) for benchmark in ("timers_add", "timers_fire")),
+    Case("timers_spread", 10_000),
     Case("timer_churn", 100_000),
     Case("timer_again", 100_000),
     Case("timer_repeat", 1_000),
@@ -56,8 +57,11 @@ CASES = [
     Case("rearm", 1_000),
 ]
 
-# In a quick run the middle size is left out.
-QUICK_CASES = [case for case in CASES if not (case.benchmark.startswith("timers_") and case.size == 100_000)]
+QUICK_CASES = [
+    case
+    for case in CASES
+    if case not in (Case("timers_add", 100_000), Case("timers_fire", 100_000), Case("timers_spread", 10_000))
+]
 
 COUNTS = [
     Count(Case("timers_add", 100_000), 100_000),

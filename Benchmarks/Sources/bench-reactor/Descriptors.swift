@@ -3,8 +3,10 @@ import Reactor
 
 #if canImport(Darwin)
     import Darwin
-#else
+#elseif canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #endif
 
 /// Tokens that go round a ring of pipes: who finds one in his pipe puts it into the next.

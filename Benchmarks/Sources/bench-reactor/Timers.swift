@@ -7,8 +7,7 @@ func timers(_ round: Round, timesAdding: Bool) throws {
     let reactor = Reactor.shared
     let batch = Batch(reactor, size: round.size)
     let horizon = round_horizon_ns(round.size)
-    var state: UInt64 = 1
-    let delays = (0..<round.size).map { _ in Duration.nanoseconds(round_random(&state) % horizon) }
+    let delays = randomDelays(round, below: horizon)
 
     func add() {
         for delay in delays { reactor.callLater(delay, batch.timerFired) }
@@ -23,6 +22,23 @@ func timers(_ round: Round, timesAdding: Bool) throws {
         try (timesAdding ? round.untimed : round.timed)(fire)
     }
     round.operations = round.batches * round.size
+}
+
+/// Timers that fire one by one: the loop sleeps and wakes up between them.
+func timersSpread(_ round: Round) throws {
+    let reactor = Reactor.shared
+    let batch = Batch(reactor, size: round.size)
+    let delays = randomDelays(round, below: round_spread_ns)
+    try round.timed {
+        for delay in delays { reactor.callLater(delay, batch.timerFired) }
+        try reactor.run(installSignalHandlers: false)
+    }
+    round.operations = round.size
+}
+
+private func randomDelays(_ round: Round, below horizon: UInt64) -> [Duration] {
+    var state: UInt64 = 1
+    return (0..<round.size).map { _ in .nanoseconds(round_random(&state) % horizon) }
 }
 
 /// Counts the timers that fire, and ends the run with the last of a batch.

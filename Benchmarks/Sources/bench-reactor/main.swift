@@ -4,6 +4,7 @@ let round = Round()
 switch round.benchmark {
 case "timers_add": try timers(round, timesAdding: true)
 case "timers_fire": try timers(round, timesAdding: false)
+case "timers_spread": try timersSpread(round)
 case "timer_churn": try timerChurn(round)
 case "timer_again": try timerAgain(round)
 case "timer_repeat": try timerRepeat(round)
