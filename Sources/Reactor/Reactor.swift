@@ -44,9 +44,12 @@ public final class Reactor {
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<Reactor>
     private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
+    private var dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
+    private var hasThreadCalls = false
     private var state = State.idle
     private var whenRunning: [WhenRunning] = []
-    /// Whether there are such. Looking at the array itself is checked for exclusivity at run time, in each pass.
+    private var dueWhenRunning = CallBatch<WhenRunning>()
+    /// Whether there are such. Looking at the arrays themselves is checked for exclusivity at run time, in each pass.
     private var hasWhenRunning = false
     private var triggers = SystemEventTriggers()
 
@@ -198,8 +201,14 @@ public final class Reactor {
     /// Gets each failure of a callback, in place of the report on standard error. If it throws, both failures go to
     /// standard error; so do those of callbacks that it enters itself.
     public var onFailure: ((CallbackFailure) throws -> Void)? {
-        get { door.onFailure }
-        set { door.onFailure = newValue }
+        get {
+            owner.check("Reactor.onFailure", CallSite(fileID: #fileID, line: #line))
+            return door.onFailure
+        }
+        set {
+            owner.check("Reactor.onFailure", CallSite(fileID: #fileID, line: #line))
+            door.onFailure = newValue
+        }
     }
 
     /// Reports a failure as if a callback of the reactor had thrown it, for code that catches its callbacks' errors.
@@ -213,10 +222,10 @@ public final class Reactor {
     /// Calls from threads, then due calls in order, then descriptors and signals.
     private func pass(mayBlock: Bool, until limit: UInt64) {
         let outer = loop.beginPass()
-        if loop.noticeFork() { rebuildAfterFork() }
+        if loop.noticeFork() { renewAfterFork() }
         watchers.beforePoll(mayBlock: mayBlock)
         loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
-        if let clock, mayBlock, isIdle, loop.hasNothingPending { moveOn(clock, until: limit) }
+        if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
         callWhenRunningCalls()
         callThreadCalls()
         calls.callDue()
@@ -224,9 +233,11 @@ public final class Reactor {
         loop.endPass(outer)
     }
 
-    /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once.
+    /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer pass has left
+    /// something that is still to be called.
     private var isIdle: Bool {
-        threadCalls.isEmpty && (!hasWhenRunning || state == .idle) && !state.isStopping
+        threadCalls.isEmpty && !hasThreadCalls && loop.hasNothingPending
+            && (!hasWhenRunning || state == .idle) && !state.isStopping
     }
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
@@ -248,27 +259,32 @@ public final class Reactor {
 
     private func callWhenRunningCalls() {
         guard hasWhenRunning, state != .idle else { return }
-        let due = whenRunning
-        whenRunning = []
-        hasWhenRunning = false
-        for call in due {
+        dueWhenRunning.append(&whenRunning)
+        var rest = dueWhenRunning.count
+        while rest > 0, let call = dueWhenRunning.popFirst() {
+            rest -= 1
+            hasWhenRunning = dueWhenRunning.count > 0 || !whenRunning.isEmpty
             door.enter(call, call.callback)
         }
+        dueWhenRunning.forget()
     }
 
     private func callThreadCalls() {
-        guard !threadCalls.isEmpty else { return }
-        var due = threadCalls.take(leaving: spareThreadCalls)
+        guard hasThreadCalls || !threadCalls.isEmpty else { return }
+        var new = threadCalls.take(leaving: spareThreadCalls)
         spareThreadCalls = []
-        for call in due {
+        dueThreadCalls.append(&new)
+        spareThreadCalls = new
+        var rest = dueThreadCalls.count
+        while rest > 0, let call = dueThreadCalls.popFirst() {
+            rest -= 1
+            hasThreadCalls = dueThreadCalls.count > 0
             door.enter(call) { try call.body(self) }
         }
-        due.removeAll(keepingCapacity: due.capacity <= 4_096)
-        spareThreadCalls = due
+        dueThreadCalls.forget()
     }
 
-    private func rebuildAfterFork() {
-        watchers.beforeRebuild()
+    private func renewAfterFork() {
         do {
             try alarm.renewAfterFork()
         } catch {

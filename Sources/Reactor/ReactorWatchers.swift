@@ -86,10 +86,16 @@ extension Reactor {
     }
 
     /// The watchers with an interest in reading, paused ones too, in the order of their registration.
-    public var readers: [IOWatcher] { watchers.all.filter { $0.interest.contains(.read) } }
+    public var readers: [IOWatcher] {
+        owner.check("Reactor.readers", CallSite(fileID: #fileID, line: #line))
+        return watchers.all.filter { $0.interest.contains(.read) }
+    }
 
     /// The watchers with an interest in writing, paused ones too, in the order of their registration.
-    public var writers: [IOWatcher] { watchers.all.filter { $0.interest.contains(.write) } }
+    public var writers: [IOWatcher] {
+        owner.check("Reactor.writers", CallSite(fileID: #fileID, line: #line))
+        return watchers.all.filter { $0.interest.contains(.write) }
+    }
 
     /// Cancels every I/O watcher, and returns those that there were, in the order of their registration.
     @discardableResult
@@ -116,5 +122,8 @@ extension Reactor {
     }
 
     /// The signal watchers, in the order of their registration.
-    public var signalWatchers: [SignalWatcher] { signals.all }
+    public var signalWatchers: [SignalWatcher] {
+        owner.check("Reactor.signalWatchers", CallSite(fileID: #fileID, line: #line))
+        return signals.all
+    }
 }

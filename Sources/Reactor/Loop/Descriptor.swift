@@ -16,10 +16,19 @@ struct FileIdentity: Equatable {
     private let device: UInt64
     private let inode: UInt64
 
-    /// Nil where the descriptor is not open.
+    /// Whether epoll refuses it, being always ready, and libev stands in for that: then nothing tells of its close.
+    let isAlwaysReady: Bool
+
+    /// Nil where the descriptor is not open, or is one that only names a file (O_PATH on Linux), which to every other
+    /// call is not open either.
     init?(of descriptor: Int32) {
+        #if os(Linux)
+            let flags = fcntl(descriptor, F_GETFL)
+            guard flags >= 0, flags & 0o10_000_000 == 0 else { return nil }
+        #endif
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+        isAlwaysReady = [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
         device = UInt64(truncatingIfNeeded: status.st_dev)
         inode = UInt64(truncatingIfNeeded: status.st_ino)
     }

@@ -1,5 +1,13 @@
 import CLibev
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// One libev loop. It waits, and hands what became ready to its sources; what happens when, the reactor decides.
 ///
 /// libev's own order of a pass (timers, then descriptors, dispatched from inside `ev_run`) is not the reactor's, so
@@ -31,7 +39,12 @@ import CLibev
     /// A loop that never runs, in which the backend's descriptor is looked up.
     private let scratch: OpaquePointer
     private var forkGeneration = ForkWatch.generation
-    private var rebuildsAtNextPoll = false
+
+    /// Whether libev may go through all descriptors before the next poll, one system call for each, and abort on any
+    /// that is closed.
+    private(set) var isRebuilding = false
+    /// Whether the kernel's set is the parent's too, this being a forked child that has not polled yet.
+    private var isShared = false
 
     /// Throws `ReactorError.backendUnavailable`, or `.outOfDescriptors` where the system has none left.
     init(backend: ReactorBackend) throws(ReactorError) {
@@ -58,8 +71,21 @@ import CLibev
 
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
     func poll(block: Bool) {
-        rebuildsAtNextPoll = false
+        isRebuilding = false
+        isShared = false
+        clibev_set_errno(0)
         unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
+        // Left by epoll_ctl, when an event came for a number that is closed: libev will rebuild the set.
+        let failure = errno
+        if failure == EBADF || failure == ENOENT { isRebuilding = true }
+    }
+
+    /// Makes libev tell the kernel about every descriptor anew, before the next poll. An epoll set that holds a file
+    /// whose number is used for another goes on reporting it; there is no other way to get it out.
+    func rebuild() {
+        guard backend.kernelKeepsTheSet else { return }
+        isRebuilding = true
+        unsafe ev_loop_fork(pointer)
     }
 
     /// Calls each pending source: in the order of registration on one descriptor, readers before writers; in no
@@ -80,6 +106,7 @@ import CLibev
         depth += 1
         let outer = unsafe OuterPass(dispatching: dispatching)
         if depth > 1, let watcher = unsafe dispatching, unsafe clibev_io_is_active(watcher) != 0 {
+            unsafe noteChange(of: watcher.pointee.fd)
             unsafe ev_io_stop(pointer, watcher)
         }
         unsafe dispatching = nil
@@ -138,7 +165,7 @@ import CLibev
     /// Takes a descriptor, whose last source was just closed, out of the kernel's set; see `Descriptor.remove`.
     func forgetInKernel(_ descriptor: Int32) {
         // In a forked child the set is still the parent's, until libev has made another.
-        guard backend == .epoll, !rebuildsAtNextPoll, forkGeneration == ForkWatch.generation else { return }
+        guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
         Descriptor.remove(descriptor, fromEpoll: backendDescriptor)
     }
 
@@ -148,7 +175,8 @@ import CLibev
         let generation = ForkWatch.generation
         guard generation != forkGeneration else { return false }
         forkGeneration = generation
-        rebuildsAtNextPoll = true
+        isRebuilding = true
+        isShared = true
         unsafe ev_loop_fork(pointer)
         return true
     }
