@@ -39,13 +39,16 @@ C_LIBRARIES = [
 ]
 
 
-def build_all(say):
-    """All peers, ours first."""
+def build_all(names, say):
+    """All peers, ours first. What is not among `names` was left out by the user's wish."""
     say("building bench-reactor (release) ...")
     peers = [build_ours()]
     for library in C_LIBRARIES:
-        say(f"building bench-{library.name} ...")
-        peers.append(build_c(library))
+        if library.name in names:
+            say(f"building bench-{library.name} ...")
+            peers.append(build_c(library))
+        else:
+            peers.append(Peer(library.name, [], "not asked for in this run"))
     return peers
 
 
