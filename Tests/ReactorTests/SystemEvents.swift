@@ -4,12 +4,13 @@ import Testing
 
 /// Triggers that are called when a run begins and when it ends.
 @Suite struct SystemEvents {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func triggersAreCalledPhaseByPhaseAndInOrderOnEachRun() throws {
         let reactor = try makeReactor()
         var called: [String] = []
         for (phase, event) in [
-            (SystemEventPhase.after, SystemEvent.shutdown), (.during, .startup), (.before, .shutdown), (.before, .startup),
+            (SystemEventPhase.after, SystemEvent.shutdown), (.during, .startup), (.before, .shutdown),
+            (.before, .startup),
             (.during, .shutdown), (.after, .startup),
         ] {
             for number in 1...2 {
@@ -43,7 +44,7 @@ import Testing
         #expect(reactor.runOnce() == 0)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func aCancelledTriggerIsNotCalledAndLetsGoOfWhatItHolds() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -64,7 +65,7 @@ import Testing
         #expect(kept.isActive)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func aTriggerMayCancelItselfAndItsNeighbours() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -84,7 +85,7 @@ import Testing
         #expect(called == ["first"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func aThrowingTriggerIsReportedAndTheOthersAreCalled() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -98,12 +99,16 @@ import Testing
         try reactor.runUntilStopped()
         #expect(called == ["startup", "shutdown"])
         #expect(log.mishaps == [1, 2])
-        #expect(log.failures.map(\.kind) == [.systemEventTrigger(.during, .startup), .systemEventTrigger(.before, .shutdown)])
+        #expect(
+            log.failures.map(\.kind) == [
+                .systemEventTrigger(.during, .startup), .systemEventTrigger(.before, .shutdown),
+            ]
+        )
         #expect(log.failures.first?.registeredAt.line == line)
         #expect(trigger.isActive)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func aTriggerMayStopWhatJustBegins() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -120,7 +125,7 @@ import Testing
     }
 
     /// For a goodbye that has to be written: the loop still turns, but it is over.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func aShutdownTriggerMayMakePassesAndStopOnceMore() throws {
         let reactor = try makeReactor()
         var called: [String] = []

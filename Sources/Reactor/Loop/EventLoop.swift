@@ -25,7 +25,7 @@ import CLibev
     /// How many passes are under way: 0 outside of any, more than 1 inside a nested one.
     private(set) var depth = 0
 
-    /// Descriptors whose sources were started or stopped since `takeChanges`.
+    /// Descriptors whose sources were started or stopped since the last poll.
     private var changedDescriptors: [Int32] = []
     /// Whether the array has something, and so below: each look at an array of a class is checked for exclusivity at run
     /// time, and these are looked at in each pass.
@@ -73,11 +73,17 @@ import CLibev
     func poll(block: Bool) {
         isRebuilding = false
         isShared = false
+        if hasChanges { forgetChanges() }
         clibev_set_errno(0)
         unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
         // Left by epoll_ctl, when an event came for a number that is closed: libev will rebuild the set.
         let failure = errno
         if failure == EBADF || failure == ENOENT { isRebuilding = true }
+    }
+
+    private func forgetChanges() {
+        hasChanges = false
+        changedDescriptors.removeAll(keepingCapacity: changedDescriptors.capacity <= 4_096)
     }
 
     /// Makes libev tell the kernel about every descriptor anew, before the next poll. An epoll set that holds a file
@@ -142,16 +148,10 @@ import CLibev
         if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
     }
 
-    /// Gives each descriptor that was changed to `body`, which may change more of them; false where there was none.
-    func takeChanges(_ body: (Int32) -> Void) -> Bool {
+    /// Gives each descriptor that was changed since the last poll to `body`; false where there was none.
+    func forEachChange(_ body: (Int32) -> Void) -> Bool {
         guard hasChanges else { return false }
-        var position = 0
-        while position < changedDescriptors.count {
-            body(changedDescriptors[position])
-            position += 1
-        }
-        hasChanges = false
-        changedDescriptors.removeAll(keepingCapacity: changedDescriptors.capacity <= 4_096)
+        for descriptor in changedDescriptors { body(descriptor) }
         return true
     }
 

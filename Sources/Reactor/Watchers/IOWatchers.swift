@@ -90,7 +90,7 @@ final class IOWatchers {
         var failures: [CallbackFailure] = []
         repeat {
             failures = []
-            if loop.takeChanges({ failures += cancelIfClosed($0) }) { sweepIsStale = true }
+            if loop.forEachChange({ failures += cancelIfClosed($0) }) { sweepIsStale = true }
             if sweepsBeforePoll(mayBlock: mayBlock) { failures += cancelAllClosed() }
             for failure in failures { door.report(failure) }
         } while !failures.isEmpty

@@ -1,0 +1,353 @@
+import CTestSupport
+import Testing
+
+@testable import Reactor
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Numbers that are closed and opened again as something else, and files that stay open under another number or in
+/// another process.
+///
+/// Each test has a process of its own: in a shared one, another test's thread could take the number.
+@Suite(.keepsFiles) struct ReusedNumbers {
+    @Test(arguments: ["before a pass", "after a pass", "paused"])
+    func whenTheNumberIsWatchedAgainTheOldWatcherIsReportedAndTheNewOneWorks(_ history: String) async {
+        await #expect(processExitsWith: .success) { [history] in
+            try ReusedNumbers.whenTheNumberIsWatchedAgainTheOldWatcherIsReportedAndTheNewOneWorks(
+                IOTest.OwnProcess(),
+                history
+            )
+        }
+    }
+
+    private static func whenTheNumberIsWatchedAgainTheOldWatcherIsReportedAndTheNewOneWorks(
+        _ process: IOTest.OwnProcess,
+        _ history: String
+    ) throws {
+        let reactor = try IOTest.reactor()
+        let failures = IOTest.Failures(of: reactor)
+        let old = try IOTest.Pipe()
+        let new = try IOTest.Pipe()
+        let number = old.reader.number
+        let watcher = try reactor.addReader(number) { Issue.record("the old watcher was called") }
+        if history != "before a pass" { reactor.runOnce() }
+        if history == "paused" { watcher.pause() }
+        // Closes the old file and opens the new one under its number, in one step.
+        try #require(dup2(new.reader.number, number) == number)
+        var calls = 0
+        let replacement = try reactor.addReader(number) { calls += 1 }
+        #expect(!watcher.isActive)
+        #expect(failures.descriptorErrors == [.closedWhileWatched(number)])
+        #expect(failures.all.map(\.consequence) == [.watcherCancelled])
+        old.writer.write()
+        reactor.runOnce()
+        #expect(calls == 0)
+        new.writer.write()
+        reactor.runOnce()
+        #expect(calls == 1)
+        #expect(replacement.isActive)
+        #expect(failures.all.count == 1)
+        #expect(throws: DescriptorError.watcherCancelled(number)) { try watcher.resume() }
+    }
+
+    @Test func whenTheNumberIsUsedAgainATouchOfTheWatcherTells() async {
+        await #expect(processExitsWith: .success) {
+            try ReusedNumbers.whenTheNumberIsUsedAgainATouchOfTheWatcherTells(IOTest.OwnProcess())
+        }
+    }
+
+    private static func whenTheNumberIsUsedAgainATouchOfTheWatcherTells(_ process: IOTest.OwnProcess) throws {
+        let reactor = try IOTest.reactor()
+        let failures = IOTest.Failures(of: reactor)
+        let old = try IOTest.Pipe()
+        let new = try IOTest.Pipe()
+        let number = old.reader.number
+        let watcher = try reactor.addReader(number) {}
+        let second = try reactor.addReader(number) {}
+        reactor.runOnce()
+        dup2(new.reader.number, number)
+        watcher.pause()
+        #expect(throws: DescriptorError.closedWhileWatched(number)) { try watcher.resume() }
+        #expect(!watcher.isActive)
+        #expect(!second.isActive)
+        #expect(failures.descriptorErrors == [.closedWhileWatched(number)])
+        reactor.runOnce()
+    }
+
+    @Test func aNumberThatIsCancelledClosedAndWatchedAgainWithinOnePassWorks() async {
+        await #expect(processExitsWith: .success) {
+            try ReusedNumbers.aNumberThatIsCancelledClosedAndWatchedAgainWithinOnePassWorks(IOTest.OwnProcess())
+        }
+    }
+
+    private static func aNumberThatIsCancelledClosedAndWatchedAgainWithinOnePassWorks(_ process: IOTest.OwnProcess)
+        throws
+    {
+        let reactor = try IOTest.reactor()
+        let failures = IOTest.Failures(of: reactor)
+        let trigger = try IOTest.Pipe()
+        let place = try IOTest.File(io_open_null_device())
+        let number = place.number
+        var calls = 0
+        var current: IOTest.Pipe?
+        var watcher: IOWatcher?
+        trigger.writer.write()
+        let changer = try reactor.addReader(trigger.reader.number) { readiness in
+            readiness.watcher.pause()
+            watcher?.cancel()
+            // A pipe and a regular file, which epoll cannot watch, in turn. dup2 closes what was there.
+            if current != nil {
+                let file = try IOTest.File(io_temporary_file())
+                dup2(file.number, number)
+                current = nil
+            } else {
+                let pipe = try IOTest.Pipe()
+                pipe.writer.write()
+                dup2(pipe.reader.number, number)
+                current = pipe
+            }
+            watcher = try reactor.addReader(number) { calls += 1 }
+        }
+        for round in 1...50 {
+            try changer.resume()
+            reactor.runOnce()
+            calls = 0
+            reactor.runOnce()
+            #expect(calls == 1, "round \(round)")
+        }
+        #expect(failures.all.isEmpty)
+        watcher?.cancel()
+        reactor.removeAll()
+    }
+
+    @Test(arguments: [false, true])
+    func closedWhileADuplicateIsOpenItsWatcherIsNeverCalledOncePassed(isCancelled: Bool) async {
+        await #expect(processExitsWith: .success) { [isCancelled] in
+            try ReusedNumbers.closedWhileADuplicateIsOpenItsWatcherIsNeverCalledOncePassed(
+                IOTest.OwnProcess(),
+                isCancelled: isCancelled
+            )
+        }
+    }
+
+    private static func closedWhileADuplicateIsOpenItsWatcherIsNeverCalledOncePassed(
+        _ process: IOTest.OwnProcess,
+        isCancelled: Bool
+    ) throws {
+        let reactor = try IOTest.reactor()
+        let failures = IOTest.Failures(of: reactor)
+        let pipe = try IOTest.Pipe()
+        let duplicate = try pipe.reader.duplicate()
+        let number = pipe.reader.number
+        var calls = 0
+        let watcher = try reactor.addReader(number) { calls += 1 }
+        reactor.runOnce()
+        if isCancelled { watcher.cancel() }
+        pipe.reader.close()
+        pipe.writer.write()
+        for _ in 0..<10 { reactor.runOnce() }
+        if isCancelled {
+            #expect(calls == 0)
+            #expect(failures.all.isEmpty)
+        } else if watcher.isActive {
+            // With epoll the kernel goes on telling of the file; touched, the watcher is found out.
+            watcher.pause()
+            #expect(throws: DescriptorError.closedWhileWatched(number)) { try watcher.resume() }
+        } else {
+            #expect(failures.descriptorErrors == [.closedWhileWatched(number)])
+            #expect(calls == 0)
+        }
+        reactor.runOnce()
+        reactor.runOnce()
+        #expect(IOTest.pollsWhileIdle(reactor) <= IOTest.fewPolls)
+        withExtendedLifetime(duplicate) {}
+    }
+
+    @Test func theDuplicateItselfCanBeWatchedBeside() async {
+        await #expect(processExitsWith: .success) {
+            try ReusedNumbers.theDuplicateItselfCanBeWatchedBeside(IOTest.OwnProcess())
+        }
+    }
+
+    private static func theDuplicateItselfCanBeWatchedBeside(_ process: IOTest.OwnProcess) throws {
+        let reactor = try IOTest.reactor()
+        reactor.onFailure = { _ in }
+        let pipe = try IOTest.Pipe()
+        let duplicate = try pipe.reader.duplicate()
+        var calls = [0, 0]
+        let watcher = try reactor.addReader(pipe.reader.number) { calls[0] += 1 }
+        try reactor.addReader(duplicate.number) { calls[1] += 1 }
+        pipe.writer.write()
+        reactor.runOnce()
+        #expect(calls == [1, 1])
+        watcher.cancel()
+        pipe.reader.close()
+        reactor.runOnce()
+        #expect(calls == [1, 2])
+        duplicate.drain()
+        #expect(IOTest.pollsWhileIdle(reactor) <= IOTest.fewPolls)
+        #expect(calls == [1, 2])
+    }
+
+    /// The child keeps the file open: the kernel goes on telling of it, under a number that is closed here.
+    @Test(arguments: ["cancelled", "paused and cancelled", "paused before the first pass"])
+    func aChildThatHoldsTheFileOfACancelledWatcherCausesNoCallsAndNoSpinning(_ history: String) async {
+        await #expect(processExitsWith: .success) { [history] in
+            try ReusedNumbers.aChildThatHoldsTheFileOfACancelledWatcherCausesNoCallsAndNoSpinning(
+                IOTest.OwnProcess(),
+                history
+            )
+        }
+    }
+
+    private static func aChildThatHoldsTheFileOfACancelledWatcherCausesNoCallsAndNoSpinning(
+        _ process: IOTest.OwnProcess,
+        _ history: String
+    ) throws {
+        let reactor = try IOTest.reactor()
+        let failures = IOTest.Failures(of: reactor)
+        let control = try IOTest.Pipe()
+        let pipe = try IOTest.Pipe()
+        let other = try IOTest.Pipe()
+        var calls = 0
+        try reactor.addReader(other.reader.number) { calls += 1 }
+        let watcher = try reactor.addReader(pipe.reader.number) { Issue.record("called") }
+        if history == "paused before the first pass" { watcher.pause() }
+        reactor.runOnce()
+        let child = io_spawn_holder(pipe.reader.number, control.reader.number)
+        try #require(child > 0)
+        if history != "cancelled" {
+            watcher.pause()
+            reactor.runOnce()
+        }
+        watcher.cancel()
+        pipe.reader.close()
+        pipe.writer.write()
+        reactor.runOnce()
+        #expect(IOTest.pollsWhileIdle(reactor) <= IOTest.fewPolls)
+        pipe.writer.close()
+        reactor.runOnce()
+        #expect(IOTest.pollsWhileIdle(reactor) <= IOTest.fewPolls)
+        other.writer.write()
+        reactor.runOnce()
+        #expect(calls == 1)
+        control.writer.close()
+        #expect(io_wait(child) == 0)
+        #expect(failures.all.isEmpty)
+    }
+
+    /// A paused watcher leaves its descriptor in the epoll set; closed, but held by a duplicate, it makes libev build
+    /// the set anew, and that meets every descriptor there is.
+    @Test(arguments: [
+        "hang-up of an active one", "paused one beside a closed one", "number used again beside a closed one",
+    ])
+    func aFileThatIsHeldElsewhereDoesNotMakeAClosedDescriptorFatal(_ scene: String) async {
+        await #expect(processExitsWith: .success) { [scene] in
+            try ReusedNumbers.aFileThatIsHeldElsewhereDoesNotMakeAClosedDescriptorFatal(IOTest.OwnProcess(), scene)
+        }
+    }
+
+    private static func aFileThatIsHeldElsewhereDoesNotMakeAClosedDescriptorFatal(
+        _ process: IOTest.OwnProcess,
+        _ scene: String
+    ) throws {
+        let reactor = try IOTest.reactor()
+        reactor.onFailure = { _ in }
+        let held = try IOTest.Pipe()
+        let closed = try IOTest.Pipe()
+        let next = try IOTest.Pipe()
+        let alive = try IOTest.Pipe()
+        let duplicate = try held.reader.duplicate()
+        var calls = 0
+        try reactor.addReader(alive.reader.number) { calls += 1 }
+        let watcher = try reactor.addReader(held.reader.number) {}
+        reactor.runOnce()
+        switch scene {
+        case "hang-up of an active one":
+            held.reader.close()
+            held.writer.close()
+        case "paused one beside a closed one":
+            try reactor.addReader(closed.reader.number) {}
+            watcher.pause()
+            reactor.runOnce()
+            closed.reader.close()
+            held.reader.close()
+            held.writer.write()
+        default:
+            try reactor.addReader(closed.reader.number) {}
+            reactor.runOnce()
+            closed.reader.close()
+            dup2(next.reader.number, held.reader.number)
+            try reactor.addReader(held.reader.number) {}
+            held.writer.write()
+        }
+        for _ in 0..<10 { reactor.runOnce() }
+        alive.writer.write()
+        #expect(IOTest.run(reactor) { calls > 0 })
+        alive.reader.drain()
+        reactor.runOnce()
+        reactor.runOnce()
+        #expect(IOTest.pollsWhileIdle(reactor) <= IOTest.fewPolls)
+        withExtendedLifetime(duplicate) {}
+    }
+
+    #if os(Linux)
+        /// Event descriptors share one inode, so that the reactor cannot tell the old from the new.
+        @Test func anEventDescriptorUnderTheSameNumberIsServedOnceItIsWatched() async {
+            await #expect(processExitsWith: .success) {
+                try ReusedNumbers.anEventDescriptorUnderTheSameNumberIsServedOnceItIsWatched(IOTest.OwnProcess())
+            }
+        }
+
+        private static func anEventDescriptorUnderTheSameNumberIsServedOnceItIsWatched(_ process: IOTest.OwnProcess)
+            throws
+        {
+            let reactor = try IOTest.reactor()
+            reactor.onFailure = { _ in }
+            let old = try IOTest.File(io_eventfd(0))
+            let number = old.number
+            let watcher = try reactor.addReader(number) {}
+            reactor.runOnce()
+            let new = try IOTest.File(io_eventfd(1))
+            dup2(new.number, number)
+            var calls = 0
+            try reactor.addReader(number) { calls += 1 }
+            reactor.runOnce()
+            #expect(calls == 1)
+            watcher.cancel()
+            reactor.runOnce()
+            #expect(calls == 2)
+        }
+
+        @Test func anEventDescriptorUnderTheSameNumberIsServedOnceItsWatcherIsResumed() async {
+            await #expect(processExitsWith: .success) {
+                try ReusedNumbers.anEventDescriptorUnderTheSameNumberIsServedOnceItsWatcherIsResumed(
+                    IOTest.OwnProcess()
+                )
+            }
+        }
+
+        private static func anEventDescriptorUnderTheSameNumberIsServedOnceItsWatcherIsResumed(
+            _ process: IOTest.OwnProcess
+        ) throws {
+            let reactor = try IOTest.reactor()
+            reactor.onFailure = { _ in }
+            let old = try IOTest.File(io_eventfd(0))
+            var calls = 0
+            let watcher = try reactor.addReader(old.number) { calls += 1 }
+            reactor.runOnce()
+            let new = try IOTest.File(io_eventfd(1))
+            dup2(new.number, old.number)
+            watcher.pause()
+            try? watcher.resume()
+            reactor.runOnce()
+            #expect(calls == 1 || !watcher.isActive)
+        }
+    #endif
+}
