@@ -88,7 +88,9 @@ import Testing
         await #expect(processExitsWith: .success) {
             let reactor = try makeReactor()
             let log = FailureLog(of: reactor)
-            let watcher = try reactor.addSignalWatcher(SIGUSR1, fileID: "Program/Main.swift", line: 5) { throw Mishap(1) }
+            let watcher = try reactor.addSignalWatcher(SIGUSR1, fileID: "Program/Main.swift", line: 5) {
+                throw Mishap(1)
+            }
             kill(getpid(), SIGUSR1)
             reactor.runOnce(timeout: .seconds(30))
             #expect(log.mishaps == [1])

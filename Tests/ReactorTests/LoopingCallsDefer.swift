@@ -70,7 +70,8 @@ import Testing
         #expect(deferring.log.mishaps == [3])
         #expect(deferring.log.failures.first?.consequence == .loopingCallStopped)
         #expect(deferring.log.failures.first?.kind == .loopingCall(every: .seconds(1)))
-        #expect(deferring.log.failures.first?.registeredAt.description == deferring.loopingCall.registeredAt.description)
+        let site = deferring.loopingCall.registeredAt.description
+        #expect(deferring.log.failures.first?.registeredAt.description == site)
         deferring.pass(through: .seconds(5))
         #expect(deferring.madeAt == [.zero])
     }

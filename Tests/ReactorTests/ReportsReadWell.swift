@@ -9,7 +9,7 @@ import Testing
         (.delayedCall(after: .seconds(1)), "a delayed call (Countdown.swift:14, after 1.0 s)"),
         (.delayedCall(after: .milliseconds(250)), "a delayed call (Countdown.swift:14, after 0.25 s)"),
         (.delayedCall(after: .nanoseconds(1)), "a delayed call (Countdown.swift:14, after 0.000000001 s)"),
-        (.delayedCall(after: .seconds(3_600) + .milliseconds(10)), "a delayed call (Countdown.swift:14, after 3600.01 s)"),
+        (.delayedCall(after: .milliseconds(3_600_010)), "a delayed call (Countdown.swift:14, after 3600.01 s)"),
         (.loopingCall(every: .milliseconds(1_500)), "a looping call (Countdown.swift:14, every 1.5 s)"),
         (.ioWatcher(descriptor: 5, interest: .read), "a reader of descriptor 5 (Countdown.swift:14)"),
         (.ioWatcher(descriptor: 6, interest: .write), "a writer to descriptor 6 (Countdown.swift:14)"),

@@ -154,6 +154,21 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func aStopFromAThreadBeforeTheRunEndsIt() throws {
+        let reactor = try makeReactor()
+        reactor.handle.stop()
+        try reactor.runUntilStopped()
+        // And no other.
+        var made = 0
+        reactor.callLater(.milliseconds(1)) {
+            made += 1
+            try reactor.stop()
+        }
+        try reactor.runUntilStopped()
+        #expect(made == 1)
+    }
+
     // MARK: Calls when running
 
     @Test(.timeLimit(.minutes(1)))

@@ -74,6 +74,39 @@ import Testing
         }
     }
 
+    @Test(arguments: both)
+    func aSignalWhileTheRunBeginsStopsIt(signal: Int32) async {
+        await #expect(processExitsWith: .success) { [signal] in
+            let reactor = try makeReactor()
+            let trigger = reactor.addSystemEventTrigger(.before, .startup) { raiseHere(signal) }
+            try reactor.runOrExit()
+            trigger.cancel()
+        }
+    }
+
+    /// Whoever is impatient presses Ctrl-C twice. The second one is for this run, too.
+    @Test(arguments: both)
+    func aSignalWhileTheRunEndsDoesNotStopTheNextOne(signal: Int32) async {
+        await #expect(processExitsWith: .success) { [signal] in
+            let reactor = try makeReactor()
+            reactor.callLater(.zero) {
+                try reactor.stop()
+                raiseHere(signal)
+            }
+            let trigger = reactor.addSystemEventTrigger(.after, .shutdown) { raiseHere(signal) }
+            try reactor.runOrExit()
+            trigger.cancel()
+
+            var made = 0
+            reactor.callLater(.milliseconds(10)) {
+                made += 1
+                try reactor.stop()
+            }
+            try reactor.runOrExit()
+            #expect(made == 1)
+        }
+    }
+
     // MARK: What the process did with them before
 
     @Test(arguments: both)

@@ -8,10 +8,11 @@ import Testing
     func triggersAreCalledPhaseByPhaseAndInOrderOnEachRun() throws {
         let reactor = try makeReactor()
         var called: [String] = []
-        for (phase, event) in [
-            (SystemEventPhase.after, SystemEvent.shutdown), (.during, .startup), (.before, .shutdown), (.before, .startup),
-            (.during, .shutdown), (.after, .startup),
-        ] {
+        let events: [(SystemEventPhase, SystemEvent)] = [
+            (.after, .shutdown), (.during, .startup), (.before, .shutdown), (.before, .startup), (.during, .shutdown),
+            (.after, .startup),
+        ]
+        for (phase, event) in events {
             for number in 1...2 {
                 reactor.addSystemEventTrigger(phase, event) { called.append("\(phase) \(event) \(number)") }
             }
@@ -98,7 +99,8 @@ import Testing
         try reactor.runUntilStopped()
         #expect(called == ["startup", "shutdown"])
         #expect(log.mishaps == [1, 2])
-        #expect(log.failures.map(\.kind) == [.systemEventTrigger(.during, .startup), .systemEventTrigger(.before, .shutdown)])
+        let kinds: [CallbackKind] = [.systemEventTrigger(.during, .startup), .systemEventTrigger(.before, .shutdown)]
+        #expect(log.failures.map(\.kind) == kinds)
         #expect(log.failures.first?.registeredAt.line == line)
         #expect(trigger.isActive)
     }
