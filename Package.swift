@@ -15,7 +15,8 @@ let package = Package(
             name: "CLibev",
             providers: [.apt(["libev-dev"]), .brew(["libev"])]
         ),
-        .target(name: "Reactor", dependencies: ["CLibev"], swiftSettings: settings),
+        .systemLibrary(name: "CPrefetch"),
+        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",

@@ -15,9 +15,10 @@ public final class Reactor {
         case idle, running, stopping
     }
 
-    private struct WhenRunning {
+    private struct WhenRunning: CallbackOrigin {
         let callback: () throws -> Void
-        let site: CallSite
+        let registeredAt: CallSite
+        var kind: CallbackKind { .callWhenRunning }
     }
 
     let owner = OwnerThread()
@@ -50,7 +51,7 @@ public final class Reactor {
 
     deinit {
         threadCalls.close()
-        calls.removeAll()
+        calls.close()
         _ = watchers.removeAll()
         signals.removeAll()
     }
@@ -127,7 +128,7 @@ public final class Reactor {
     ) {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callWhenRunning", site)
-        whenRunning.append(WhenRunning(callback: callback, site: site))
+        whenRunning.append(WhenRunning(callback: callback, registeredAt: site))
     }
 
     /// Calls `callback` each time the reactor starts, or shuts down: those of the phase `before` first, then `during`,
@@ -225,9 +226,7 @@ public final class Reactor {
         let due = whenRunning
         whenRunning = []
         for call in due {
-            door.enter(call.callback) { error in
-                CallbackFailure(error: error, kind: .callWhenRunning, registeredAt: call.site)
-            }
+            door.enter(call, call.callback)
         }
     }
 
@@ -236,11 +235,7 @@ public final class Reactor {
         var due = threadCalls.take(leaving: spareThreadCalls)
         spareThreadCalls = []
         for call in due {
-            door.enter {
-                try call.body(self)
-            } failure: { error in
-                CallbackFailure(error: error, kind: .callFromThread, registeredAt: call.site)
-            }
+            door.enter(call) { try call.body(self) }
         }
         due.removeAll(keepingCapacity: due.count <= 4_096)
         spareThreadCalls = due

@@ -15,7 +15,7 @@ public struct ReactorHandle: Sendable {
         line: UInt = #line,
         _ callback: @escaping @Sendable (Reactor) throws -> Void
     ) -> Bool {
-        calls.add(ThreadCalls.Call(body: callback, site: CallSite(fileID: fileID, line: line)))
+        calls.add(ThreadCalls.Call(body: callback, registeredAt: CallSite(fileID: fileID, line: line)))
     }
 
     /// The same, for a callback that does not need the reactor.

@@ -26,6 +26,8 @@ public final class LoopingCall {
         /// How a deferral ended before the callback returned.
         var earlyResult: Result<Void, any Error>?
         let whenStopped: ((Result<Void, any Error>) -> Void)?
+        /// What each delayed call of the run calls: made once, not for each of them.
+        var tick: () -> Void = {}
 
         init(origin: Reactor.Instant, whenStopped: ((Result<Void, any Error>) -> Void)?) {
             self.origin = origin
@@ -87,9 +89,10 @@ public final class LoopingCall {
         guard interval >= .zero else { throw .negativeInterval(interval) }
         self.interval = interval
         let run = Run(origin: reactor.now, whenStopped: whenStopped)
+        run.tick = { [self, unowned run] in call(run) }
         self.run = run
         if now {
-            run.next = reactor.callLater(.zero) { [self] in call(run) }
+            run.next = reactor.callLater(.zero, run.tick)
         } else {
             run.lastInterval = 0
             schedule(run)
@@ -210,7 +213,7 @@ public final class LoopingCall {
             let elapsed = now.nanoseconds - run.origin.nanoseconds
             delay = .nanoseconds(Int64(clamping: length - elapsed % length))
         }
-        run.next = reactor.callLater(delay) { [self] in call(run) }
+        run.next = reactor.callLater(delay, run.tick)
     }
 
     private func countIntervals(_ run: Run) -> Int {

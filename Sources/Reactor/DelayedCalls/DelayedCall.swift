@@ -3,20 +3,23 @@
 /// The reactor owns it: dropping this handle cancels nothing, `cancel()` does. A small value; copies speak of the same
 /// call, and tell for ever what became of it. For the reactor's thread only. After Twisted's `IDelayedCall`.
 public struct DelayedCall: Hashable {
-    let calls: DelayedCalls
     let ticket: TimerQueue<DelayedCalls.Call>.Ticket
 
+    /// Nil once nothing but the outcome is left of the call.
+    private var calls: DelayedCalls? { ticket.owner as! DelayedCalls? }
+
     /// Whether it is still to be made. It is not any more while its callback runs.
-    public var isActive: Bool { calls.queue.isPending(ticket) }
+    public var isActive: Bool { calls?.queue.isPending(ticket) == true }
 
     /// When it will be made; nil once it is over.
     public var deadline: ReactorInstant? {
-        guard case .pending(let deadline) = calls.queue.state(ticket) else { return nil }
+        guard case .pending(let deadline) = calls?.queue.state(ticket) else { return nil }
         return ReactorInstant(nanoseconds: deadline)
     }
 
     /// Takes the call back, with all that its callback holds. Throws `DelayedCallError` where it is over.
     public func cancel(fileID: StaticString = #fileID, line: UInt = #line) throws(DelayedCallError) {
+        guard let calls else { throw outcome }
         calls.owner.check("DelayedCall.cancel", CallSite(fileID: fileID, line: line))
         guard let call = calls.queue.cancel(ticket) else { throw outcome }
         // Released here, when the queue is done: a deinitialiser of what it holds may use the reactor.
@@ -30,6 +33,7 @@ public struct DelayedCall: Hashable {
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) throws(DelayedCallError) {
+        guard let calls else { throw outcome }
         calls.owner.check("DelayedCall.reset", CallSite(fileID: fileID, line: line))
         guard calls.queue.reschedule(ticket, deadline: calls.deadline(after: delay.nanosecondsRoundedUp)) else {
             throw outcome
@@ -43,13 +47,14 @@ public struct DelayedCall: Hashable {
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) throws(DelayedCallError) {
+        guard let calls else { throw outcome }
         calls.owner.check("DelayedCall.delay", CallSite(fileID: fileID, line: line))
         guard let deadline else { throw outcome }
         _ = calls.queue.reschedule(ticket, deadline: deadline.advanced(by: duration).nanoseconds)
     }
 
     private var outcome: DelayedCallError {
-        calls.queue.state(ticket) == .cancelled ? .alreadyCancelled : .alreadyCalled
+        ticket.outcomes.wasCancelled(ticket.offset) ? .alreadyCancelled : .alreadyCalled
     }
 
     /// Whether both speak of the same call.
@@ -59,11 +64,15 @@ public struct DelayedCall: Hashable {
     public func hash(into hasher: inout Hasher) { ticket.hash(into: &hasher) }
 }
 
+extension DelayedCalls.Call: CallbackOrigin {
+    var kind: CallbackKind { .delayedCall(after: Duration(wholeNanoseconds: delay)) }
+}
+
 /// All the delayed calls of one reactor, and the time they go by.
 final class DelayedCalls {
     struct Call {
         let callback: () throws -> Void
-        let site: CallSite
+        let registeredAt: CallSite
         let delay: UInt64
     }
 
@@ -77,21 +86,24 @@ final class DelayedCalls {
         self.door = door
         self.owner = owner
         queue = TimerQueue(now: clock?.now.nanoseconds ?? MonotonicClock.now())
+        queue.belong(to: self)
     }
 
     @inline(__always)
     var now: UInt64 {
-        if let clock { clock.now.nanoseconds } else { MonotonicClock.now() }
+        clock == nil ? MonotonicClock.now() : virtualNow
     }
+
+    private var virtualNow: UInt64 { clock?.now.nanoseconds ?? 0 }
 
     @inline(__always)
     func add(_ delay: Duration, _ site: CallSite, _ callback: @escaping () throws -> Void) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
-        let call = Call(callback: callback, site: site, delay: delay)
-        return DelayedCall(calls: self, ticket: queue.add(call, deadline: deadline(after: delay)))
+        let call = Call(callback: callback, registeredAt: site, delay: delay)
+        return DelayedCall(ticket: queue.add(call, deadline: deadline(after: delay)))
     }
 
-    var pending: [DelayedCall] { queue.pending.map { DelayedCall(calls: self, ticket: $0) } }
+    var pending: [DelayedCall] { queue.pending.map { DelayedCall(ticket: $0) } }
 
     var isEmpty: Bool { queue.count == 0 }
 
@@ -106,19 +118,12 @@ final class DelayedCalls {
         guard queue.count > 0 else { return }
         queue.collect(now: now)
         while let call = queue.next() {
-            door.enter {
-                try call.callback()
-            } failure: { error in
-                CallbackFailure(
-                    error: error,
-                    kind: .delayedCall(after: Duration(wholeNanoseconds: call.delay)),
-                    registeredAt: call.site
-                )
-            }
+            door.enter(call, call.callback)
         }
     }
 
-    func removeAll() { queue.removeAll() }
+    /// Takes every call back; there will be no more.
+    func close() { queue.close() }
 
     @inline(__always)
     fileprivate func deadline(after delay: UInt64) -> UInt64 {

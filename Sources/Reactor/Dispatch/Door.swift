@@ -12,15 +12,23 @@ final class Door {
 
     private var isReporting = false
 
-    /// Calls `body`. `failure` describes it where it throws, and does what has to follow.
+    /// Calls `body`, on behalf of what `origin` registered.
     @inline(__always)
-    func enter(_ body: () throws -> Void, failure: (any Error) -> CallbackFailure) {
+    func enter(_ origin: some CallbackOrigin, _ body: () throws -> Void) {
         entered &+= 1
         do {
             try body()
         } catch {
-            report(failure(error))
+            failed(origin, error)
         }
+    }
+
+    /// Apart, so that the way without an error needs no room on the stack for a failure.
+    @inline(never)
+    private func failed(_ origin: some CallbackOrigin, _ error: any Error) {
+        let kind = origin.kind
+        let consequence = origin.follow(failure: error)
+        report(CallbackFailure(error: error, kind: kind, registeredAt: origin.registeredAt, consequence: consequence))
     }
 
     /// Hands a failure to the handler, or to standard error where there is none, or where the handler is what failed.
@@ -44,4 +52,16 @@ final class Door {
             StandardError.write("\(handlerFailure)\n")
         }
     }
+}
+
+/// Something registered, with a callback: what the door needs to know of it.
+protocol CallbackOrigin {
+    var kind: CallbackKind { get }
+    var registeredAt: CallSite { get }
+    /// Does what has to follow when the callback has thrown, and tells what that was.
+    func follow(failure: any Error) -> CallbackFailure.Consequence
+}
+
+extension CallbackOrigin {
+    func follow(failure: any Error) -> CallbackFailure.Consequence { .none }
 }

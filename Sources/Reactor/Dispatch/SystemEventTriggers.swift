@@ -4,7 +4,8 @@
 public final class SystemEventTrigger {
     fileprivate let phase: SystemEventPhase
     fileprivate let event: SystemEvent
-    fileprivate let site: CallSite
+    /// Where it was registered.
+    public let registeredAt: CallSite
     fileprivate let owner: OwnerThread
     fileprivate var callback: (() throws -> Void)?
 
@@ -17,7 +18,7 @@ public final class SystemEventTrigger {
     ) {
         self.phase = phase
         self.event = event
-        self.site = site
+        self.registeredAt = site
         self.owner = owner
         self.callback = callback
     }
@@ -30,6 +31,10 @@ public final class SystemEventTrigger {
         owner.check("SystemEventTrigger.cancel", CallSite(fileID: fileID, line: line))
         callback = nil
     }
+}
+
+extension SystemEventTrigger: CallbackOrigin {
+    var kind: CallbackKind { .systemEventTrigger(phase, event) }
 }
 
 /// All the system event triggers of one reactor.
@@ -51,12 +56,6 @@ extension Door {
     /// Calls a trigger, unless it was cancelled a moment ago.
     func call(_ trigger: SystemEventTrigger) {
         guard let callback = trigger.callback else { return }
-        enter(callback) { error in
-            CallbackFailure(
-                error: error,
-                kind: .systemEventTrigger(trigger.phase, trigger.event),
-                registeredAt: trigger.site
-            )
-        }
+        enter(trigger, callback)
     }
 }

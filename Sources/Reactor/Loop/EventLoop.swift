@@ -10,14 +10,14 @@ import CLibev
     let wakeup: Wakeup
     let pointer: OpaquePointer
 
-    /// The source whose callback is on the stack, for `poll` in a nested pass. No reference is kept: a cancelled
-    /// source lives in `retired` until the outermost pass is over.
+    /// The source whose callback is on the stack, if one is, for `pass` when it is nested. No reference is kept: a
+    /// cancelled source lives in `retired` until the outermost pass is over.
     var dispatching: UnsafeMutablePointer<ev_io>?
 
     /// How many passes are under way: 0 outside of any, more than 1 inside a nested one.
     private(set) var depth = 0
 
-    /// Descriptors whose sources were started or stopped since `takeChangedDescriptors`.
+    /// Descriptors whose sources were started or stopped since `takeChanges`.
     private var changedDescriptors: [Int32] = []
 
     /// Sources that were cancelled in this pass. libev may still hold their addresses, and their callbacks may be on
@@ -62,6 +62,7 @@ import CLibev
     /// defined order across descriptors.
     func dispatch() {
         unsafe ev_invoke_pending(pointer)
+        unsafe dispatching = nil
     }
 
     /// Whether the last poll found nothing.
@@ -90,14 +91,17 @@ import CLibev
         if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
     }
 
-    /// The descriptors that have to be checked before the next poll.
-    func takeChangedDescriptors() -> [Int32] {
-        defer { changedDescriptors.removeAll(keepingCapacity: changedDescriptors.count < 256) }
-        return changedDescriptors
+    /// Gives each descriptor that was changed to `body`, which may change more of them; false where there was none.
+    func takeChanges(_ body: (Int32) -> Void) -> Bool {
+        guard !changedDescriptors.isEmpty else { return false }
+        var position = 0
+        while position < changedDescriptors.count {
+            body(changedDescriptors[position])
+            position += 1
+        }
+        changedDescriptors.removeAll(keepingCapacity: position <= 4_096)
+        return true
     }
-
-    /// Whether there are such.
-    var hasChangedDescriptors: Bool { !changedDescriptors.isEmpty }
 
     /// Keeps a cancelled source until nothing can refer to it any more.
     func retire(_ source: AnyObject) {

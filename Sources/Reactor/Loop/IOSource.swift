@@ -1,21 +1,12 @@
 import CLibev
 
-/// What a descriptor became ready for, as libev reports it.
+/// What a descriptor became ready for, in libev's bits.
 struct IOEvents: OptionSet {
-    let rawValue: UInt8
+    let rawValue: Int32
     static let read = IOEvents(rawValue: 1)
     static let write = IOEvents(rawValue: 2)
     /// libev found the descriptor unusable, and has stopped the source.
-    static let error = IOEvents(rawValue: 4)
-
-    init(rawValue: UInt8) { self.rawValue = rawValue }
-
-    @inline(__always)
-    fileprivate init(libev events: Int32) {
-        self.init(rawValue: UInt8(truncatingIfNeeded: events & 3) | (events < 0 ? 4 : 0))
-    }
-
-    fileprivate var libev: Int32 { Int32(rawValue & 3) }
+    static let error = IOEvents(rawValue: Int32(bitPattern: 0x8000_0000))
 
     /// Those that only write come last, so that on one descriptor a reader runs before a writer.
     fileprivate var priority: Int32 { self == .write ? -1 : 0 }
@@ -34,7 +25,7 @@ struct IOEvents: OptionSet {
         self.descriptor = descriptor
         self.events = events
         unsafe watcher = .allocate(capacity: 1)
-        unsafe clibev_io_init(watcher, trampoline, descriptor, events.libev, events.priority)
+        unsafe clibev_io_init(watcher, trampoline, descriptor, events.rawValue, events.priority)
         unsafe watcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()
     }
 
@@ -69,7 +60,7 @@ struct IOEvents: OptionSet {
         self.events = events
         let wasStarted = isStarted
         stop()
-        unsafe clibev_io_modify(watcher, events.libev, events.priority)
+        unsafe clibev_io_modify(watcher, events.rawValue, events.priority)
         if wasStarted { start() }
     }
 
@@ -91,14 +82,14 @@ struct IOEvents: OptionSet {
         unsafe ev_io_start(loop.pointer, watcher)
     }
 
-    /// No reference is taken: whoever cancels the source in its own callback leaves it with the loop, which keeps it
-    /// until the pass is over.
+    /// libev's callback. No reference is taken: whoever cancels the source in its own callback leaves it with the loop,
+    /// which keeps it until the pass is over.
     @inline(__always)
-    fileprivate func deliver(_ events: Int32) {
-        let outer = unsafe loop.dispatching
-        unsafe loop.dispatching = watcher
-        ready(IOEvents(libev: events))
-        unsafe loop.dispatching = outer
+    fileprivate static func deliver(_ watcher: UnsafeMutablePointer<ev_io>, _ events: Int32) {
+        unsafe Unmanaged<IOSource>.fromOpaque(watcher.pointee.data)._withUnsafeGuaranteedRef { source in
+            unsafe source.loop.dispatching = watcher
+            source.ready(IOEvents(rawValue: events))
+        }
     }
 }
 
@@ -106,6 +97,5 @@ private let trampoline: @convention(c) (OpaquePointer?, UnsafeMutablePointer<ev_
     _,
     watcher,
     events in
-    unsafe Unmanaged<IOSource>.fromOpaque(watcher.unsafelyUnwrapped.pointee.data)
-        ._withUnsafeGuaranteedRef { $0.deliver(events) }
+    unsafe IOSource.deliver(watcher.unsafelyUnwrapped, events)
 }

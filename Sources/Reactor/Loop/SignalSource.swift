@@ -29,6 +29,11 @@ import Synchronization
         unsafe watcher.deallocate()
     }
 
+    fileprivate func deliver() {
+        unsafe loop.dispatching = nil
+        received()
+    }
+
     /// Called in the pass after the signal came; several that came since the last pass are one.
     func received() {}
 
@@ -60,7 +65,7 @@ private let trampoline: @convention(c) (OpaquePointer?, UnsafeMutablePointer<ev_
     watcher,
     _ in
     unsafe Unmanaged<SignalSource>.fromOpaque(watcher.unsafelyUnwrapped.pointee.data)
-        ._withUnsafeGuaranteedRef { $0.received() }
+        ._withUnsafeGuaranteedRef { $0.deliver() }
 }
 
 /// What the process did with each signal before a reactor watched it.

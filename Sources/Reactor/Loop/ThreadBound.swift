@@ -25,8 +25,8 @@ struct OwnerThread {
     private func fail(_ call: StaticString, _ site: CallSite) -> Never {
         fatalError(
             """
-            \(call), called at \(site), ran on another thread than the one to which the reactor belongs (the thread \
-            that made it, or first used Reactor.shared). From other threads, use reactor.handle.callFromThread.
+            \(call), called at \(site), ran on another thread than the one to which the reactor belongs, which is the \
+            one that made it (or first used the shared one). From other threads, use its handle: callFromThread.
             """,
             file: site.fileID,
             line: UInt(site.line)

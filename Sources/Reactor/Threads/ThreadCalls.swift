@@ -5,9 +5,10 @@ import Synchronization
 /// Every call is kept; only the wake-up is coalesced: the first one into an empty queue sends it, and the reactor looks
 /// whether the queue is empty before each sleep.
 final class ThreadCalls<Owner>: Sendable {
-    struct Call: Sendable {
+    struct Call: Sendable, CallbackOrigin {
         let body: @Sendable (Owner) throws -> Void
-        let site: CallSite
+        let registeredAt: CallSite
+        var kind: CallbackKind { .callFromThread }
     }
 
     private struct State: Sendable {

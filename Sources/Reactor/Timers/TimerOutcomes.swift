@@ -3,80 +3,132 @@
 /// A handle must tell for ever whether its timer was fired or cancelled, while the timer's slot is used again at once.
 /// An object for each timer would be an allocation for each; one for a thousand is as good as none. It lives as long as
 /// a handle or a pending timer needs it.
-final class TimerOutcomes {
+@safe final class TimerOutcomes {
     static let capacity = 1_024
 
-    /// Its number in the queue's table; nil once all its timers are over, so that all that is left are the outcomes.
-    fileprivate(set) var number: UInt32?
-    private var cancelled: [UInt64] = []
+    /// Its number in the queue's table; `none` once all its timers are over, so that all that is left are the outcomes.
+    fileprivate(set) var number: UInt32
+    static let none = UInt32.max
 
-    fileprivate init(number: UInt32) { self.number = number }
+    /// Whom the queue belongs to, so that a handle needs only this one reference; nil once all its timers are over.
+    fileprivate(set) var owner: AnyObject?
 
+    /// A bit for each cancelled timer, from the first such on.
+    private var cancelled: UnsafeMutablePointer<UInt64>?
+
+    fileprivate init(number: UInt32, owner: AnyObject?) {
+        self.number = number
+        self.owner = owner
+    }
+
+    deinit {
+        unsafe cancelled?.deallocate()
+    }
+
+    @inline(__always)
     fileprivate func recordCancellation(_ offset: UInt16) {
-        if cancelled.isEmpty { cancelled = Array(repeating: 0, count: Self.capacity / 64) }
-        cancelled[Int(offset >> 6)] |= 1 << UInt64(offset & 63)
+        let bits = unsafe cancelled ?? allocate()
+        unsafe bits[Int(offset >> 6)] |= 1 << UInt64(offset & 63)
+    }
+
+    @inline(never)
+    private func allocate() -> UnsafeMutablePointer<UInt64> {
+        let bits = UnsafeMutablePointer<UInt64>.allocate(capacity: Self.capacity / 64)
+        unsafe bits.initialize(repeating: 0, count: Self.capacity / 64)
+        unsafe cancelled = unsafe bits
+        return unsafe bits
     }
 
     /// Of a timer that is over: cancelled, or else it was fired.
     func wasCancelled(_ offset: UInt16) -> Bool {
-        !cancelled.isEmpty && cancelled[Int(offset >> 6)] & 1 << UInt64(offset & 63) != 0
+        guard let bits = unsafe cancelled else { return false }
+        return unsafe bits[Int(offset >> 6)] & 1 << UInt64(offset & 63) != 0
     }
 }
 
 /// Hands out the identities of timers, and counts which blocks still have pending ones.
-struct TimerIdentities {
-    private var blocks: [TimerOutcomes?]
-    private var pending: [UInt32] = [0]
+///
+/// Its references to blocks are unmanaged: as ordinary ones they would be retained and released, with two locked
+/// instructions, at each look.
+@safe struct TimerIdentities: ~Copyable {
+    @safe struct Block {
+        var outcomes: Unmanaged<TimerOutcomes>?
+        var pending = 0
+    }
+
+    private var blocks = TimerTable<Block>()
     private var vacant: [UInt32] = []
-    private var current: TimerOutcomes
     private var currentNumber: UInt32 = 0
-    private var issued = 0
+    private var issued = TimerOutcomes.capacity
+    /// Whom the queue belongs to.
+    unowned var owner: AnyObject?
 
     init() {
-        current = TimerOutcomes(number: 0)
-        blocks = [current]
+        unsafe blocks.append(Block())
+        vacant = [0]
+    }
+
+    deinit {
+        for number in 0..<blocks.count { close(UInt32(number)) }
+    }
+
+    /// Lets the owner go: no timer is pending any more, and none will be.
+    mutating func closeAll() {
+        for number in 0..<blocks.count { close(UInt32(number)) }
+        owner = nil
+        issued = TimerOutcomes.capacity
     }
 
     /// The identity of the next timer, which counts as pending from now on.
     @inline(__always)
-    mutating func issue() -> (outcomes: TimerOutcomes, block: UInt32, offset: UInt16) {
+    mutating func issue() -> (outcomes: Unmanaged<TimerOutcomes>, block: UInt32, offset: UInt16) {
         if issued == TimerOutcomes.capacity { openBlock() }
         let offset = UInt16(truncatingIfNeeded: issued)
         issued += 1
-        pending[Int(currentNumber)] += 1
-        return (current, currentNumber, offset)
+        let block = unsafe blocks[Int(currentNumber)]
+        unsafe block.pointee.pending += 1
+        return unsafe (block.pointee.outcomes.unsafelyUnwrapped, currentNumber, offset)
     }
 
     /// The timer is over.
     @inline(__always)
-    mutating func retire(block: UInt32, offset: UInt16, cancelled: Bool) {
-        if cancelled { blocks[Int(block)]?.recordCancellation(offset) }
-        pending[Int(block)] -= 1
-        if pending[Int(block)] == 0 { closeIfFull(block) }
+    mutating func retire(block number: UInt32, offset: UInt16, cancelled: Bool) {
+        let block = unsafe blocks[Int(number)]
+        if cancelled {
+            unsafe block.pointee.outcomes.unsafelyUnwrapped
+                ._withUnsafeGuaranteedRef { $0.recordCancellation(offset) }
+        }
+        unsafe block.pointee.pending -= 1
+        if unsafe block.pointee.pending == 0 { closeIfFull(number) }
     }
 
     /// The block to which a pending timer belongs.
-    func outcomes(of block: UInt32) -> TimerOutcomes? { blocks[Int(block)] }
+    func outcomes(of block: UInt32) -> TimerOutcomes? {
+        unsafe blocks[Int(block)].pointee.outcomes?.takeUnretainedValue()
+    }
 
     @inline(never)
     private mutating func openBlock() {
-        if let number = vacant.popLast() {
-            currentNumber = number
-        } else {
-            currentNumber = UInt32(blocks.count)
-            blocks.append(nil)
-            pending.append(0)
-        }
-        current = TimerOutcomes(number: currentNumber)
-        blocks[Int(currentNumber)] = current
+        let number = vacant.popLast() ?? UInt32(blocks.count)
+        if Int(number) == blocks.count { unsafe blocks.append(Block()) }
+        unsafe blocks[Int(number)].pointee.outcomes = .passRetained(TimerOutcomes(number: number, owner: owner))
+        currentNumber = number
         issued = 0
     }
 
     @inline(never)
     private mutating func closeIfFull(_ number: UInt32) {
         guard number != currentNumber || issued == TimerOutcomes.capacity else { return }
-        blocks[Int(number)]?.number = nil
-        blocks[Int(number)] = nil
+        close(number)
         vacant.append(number)
+    }
+
+    /// What is left of the block is the outcomes, for whoever still has a handle.
+    private func close(_ number: UInt32) {
+        guard let outcomes = unsafe blocks[Int(number)].pointee.outcomes else { return }
+        unsafe blocks[Int(number)].pointee.outcomes = nil
+        let released = unsafe outcomes.takeRetainedValue()
+        released.number = TimerOutcomes.none
+        released.owner = nil
     }
 }

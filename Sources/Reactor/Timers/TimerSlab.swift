@@ -1,3 +1,5 @@
+import CPrefetch
+
 /// Where a timer queue keeps its timers: slots with stable numbers in chunks of 256, a chunk freed when its last slot
 /// is.
 ///
@@ -13,14 +15,25 @@
         var deadline: UInt64
         /// Which of two equal deadlines comes first: counts the requests.
         var order: UInt64
-        /// Neighbours in the bucket; of a free slot, `next` is the next free one of its chunk.
-        var next: Index
-        var previous: Index
-        /// Where the timer is: a bucket, or one of `TimerQueue`'s other places.
-        var place: UInt16
-        /// Which call it is: the one of this offset in this block (`TimerOutcomes`).
-        var offset: UInt16
+        /// Which of the wheel's entries for this slot is its present timer's: counts them.
+        var stamp: UInt32
+        /// Of a free slot, the next free one of its chunk.
+        var nextFree: Index
+        /// Which timer it is: the one of this offset in this block (`TimerOutcomes`).
         var block: UInt32
+        var offset: UInt16
+        var place: Place
+    }
+
+    /// Where a slot's timer is.
+    enum Place: UInt8 {
+        case free
+        /// In the wheel.
+        case waiting
+        /// Among those of the present tick.
+        case near
+        /// Added when its tick had come already.
+        case late
     }
 
     @safe private struct Chunk {
@@ -36,9 +49,7 @@
     private static var bits: Index { 8 }
     private static var slots: Int { 1 << 8 }
 
-    private var chunks: UnsafeMutablePointer<Chunk>
-    private var capacity = 4
-    private var count = 0
+    private var chunks = TimerTable<Chunk>()
     /// The chunk that the next slot is taken from, and the list of others with a free one; -1 for none.
     private var open = -1
     /// Chunks whose memory was freed, to be filled again before new ones are added.
@@ -47,36 +58,65 @@
     /// does not allocate each time.
     private var spares = 0
 
-    init() {
-        unsafe chunks = .allocate(capacity: 4)
-    }
-
     deinit {
         // The queue has taken the payloads out before; only the memory is left.
-        for number in 0..<count { unsafe free(chunks[number]) }
-        unsafe chunks.deallocate()
+        for number in 0..<chunks.count { unsafe free(chunks[number].pointee) }
     }
 
     /// The memory that is held for timers, in slots.
-    var allocatedSlots: Int { (count - vacant.count) * Self.slots }
+    var allocatedSlots: Int { (chunks.count - vacant.count) * Self.slots }
 
     @inline(__always)
     subscript(_ index: Index) -> UnsafeMutablePointer<Node> {
-        unsafe chunks[Int(index >> Self.bits)].nodes.unsafelyUnwrapped + Int(index & 255)
+        unsafe chunks[Int(index >> Self.bits)].pointee.nodes.unsafelyUnwrapped + Int(index & 255)
+    }
+
+    /// Begins to load what firing the slot's timer will touch.
+    @inline(__always)
+    func prefetch(_ index: Index) {
+        let chunk = unsafe chunks[Int(index >> Self.bits)]
+        guard let nodes = unsafe chunk.pointee.nodes, let payloads = unsafe chunk.pointee.payloads else { return }
+        unsafe prefetch_for_writing(nodes + Int(index & 255))
+        unsafe prefetch_for_writing(payloads + Int(index & 255))
+    }
+
+    /// Begins to load what sorting the slot's timer in will touch.
+    @inline(__always)
+    func prefetchNode(_ index: Index) {
+        guard let nodes = unsafe chunks[Int(index >> Self.bits)].pointee.nodes else { return }
+        unsafe prefetch_for_writing(nodes + Int(index & 255))
     }
 
     /// The node of a slot that may be gone with its chunk.
     @inline(__always)
     func node(_ index: Index) -> UnsafeMutablePointer<Node>? {
-        guard let nodes = unsafe chunks[Int(index >> Self.bits)].nodes else { return nil }
+        guard let nodes = unsafe chunks[Int(index >> Self.bits)].pointee.nodes else { return nil }
         return unsafe nodes + Int(index & 255)
+    }
+
+    /// What has become of the timer for which the wheel has an entry.
+    @inline(__always)
+    func standing(_ entry: TimerWheel.Entry) -> TimerWheel.Standing {
+        guard let node = unsafe node(entry.index), unsafe node.pointee.stamp == entry.stamp,
+            unsafe node.pointee.place == .waiting
+        else { return .gone }
+        let deadline = unsafe node.pointee.deadline
+        return deadline == entry.deadline ? .unchanged : .putOff(until: deadline)
+    }
+
+    /// Whether the entry still speaks of the timer in its slot.
+    @inline(__always)
+    func isCurrent(_ entry: TimerRun.Entry) -> Bool {
+        unsafe node(entry.index)?.pointee.order == entry.order
     }
 
     /// Calls `body` with the number of each slot that holds a timer.
     func forEachUsed(_ body: (Index) -> Void) {
-        for number in 0..<count {
-            guard let nodes = unsafe chunks[number].nodes, unsafe chunks[number].used > 0 else { continue }
-            for offset in 0..<Self.slots where unsafe nodes[offset].place != TimerPlace.free {
+        for number in 0..<chunks.count {
+            guard let nodes = unsafe chunks[number].pointee.nodes, unsafe chunks[number].pointee.used > 0 else {
+                continue
+            }
+            for offset in 0..<Self.slots where unsafe nodes[offset].place != .free {
                 body(Index(number) << Self.bits | Index(offset))
             }
         }
@@ -87,11 +127,11 @@
     mutating func take(_ payload: consuming Payload) -> Index {
         if open < 0 { openChunk() }
         let number = open
-        let chunk = unsafe chunks + number
+        let chunk = unsafe chunks[number]
         if unsafe chunk.pointee.used == 0 { spares -= 1 }
         let index = unsafe chunk.pointee.firstFree
         let offset = Int(index & 255)
-        unsafe chunk.pointee.firstFree = (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.next
+        unsafe chunk.pointee.firstFree = (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.nextFree
         unsafe chunk.pointee.used += 1
         if unsafe chunk.pointee.firstFree == Self.none { unlinkChunk(number) }
         unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).initialize(to: payload)
@@ -102,10 +142,10 @@
     @inline(__always)
     mutating func release(_ index: Index) -> Payload {
         let number = Int(index >> Self.bits)
-        let chunk = unsafe chunks + number
+        let chunk = unsafe chunks[number]
         let offset = Int(index & 255)
         let payload = unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).move()
-        unsafe (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.next = chunk.pointee.firstFree
+        unsafe (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.nextFree = chunk.pointee.firstFree
         if unsafe chunk.pointee.firstFree == Self.none { linkChunk(number) }
         unsafe chunk.pointee.firstFree = index
         unsafe chunk.pointee.used -= 1
@@ -117,11 +157,7 @@
     private mutating func openChunk() {
         let nodes = UnsafeMutablePointer<Node>.allocate(capacity: Self.slots)
         let payloads = UnsafeMutablePointer<Payload>.allocate(capacity: Self.slots)
-        let number = vacant.popLast() ?? count
-        if number == count {
-            if count == capacity { grow() }
-            count += 1
-        }
+        let number = vacant.popLast() ?? chunks.count
         let first = Index(number) << Self.bits
         for offset in 0..<Index(Self.slots) {
             let isLast = Int(offset) == Self.slots - 1
@@ -129,27 +165,18 @@
                 to: Node(
                     deadline: 0,
                     order: 0,
-                    next: isLast ? Self.none : first + offset + 1,
-                    previous: Self.none,
-                    place: TimerPlace.free,
+                    stamp: 0,
+                    nextFree: isLast ? Self.none : first + offset + 1,
+                    block: 0,
                     offset: 0,
-                    block: 0
+                    place: .free
                 )
             )
         }
-        unsafe (chunks + number).initialize(
-            to: Chunk(nodes: nodes, payloads: payloads, firstFree: first, used: 0, next: -1, previous: -1)
-        )
+        let chunk = unsafe Chunk(nodes: nodes, payloads: payloads, firstFree: first, used: 0, next: -1, previous: -1)
+        if number == chunks.count { chunks.append(chunk) } else { unsafe chunks[number].pointee = chunk }
         spares += 1
         linkChunk(number)
-    }
-
-    private mutating func grow() {
-        let larger = UnsafeMutablePointer<Chunk>.allocate(capacity: capacity * 2)
-        unsafe larger.moveInitialize(from: chunks, count: count)
-        unsafe chunks.deallocate()
-        unsafe chunks = unsafe larger
-        capacity *= 2
     }
 
     @inline(never)
@@ -159,9 +186,9 @@
             return
         }
         unlinkChunk(number)
-        unsafe free(chunks[number])
-        unsafe chunks[number].nodes = nil
-        unsafe chunks[number].payloads = nil
+        unsafe free(chunks[number].pointee)
+        unsafe chunks[number].pointee.nodes = nil
+        unsafe chunks[number].pointee.payloads = nil
         vacant.append(number)
     }
 
@@ -171,23 +198,16 @@
     }
 
     private mutating func linkChunk(_ number: Int) {
-        unsafe chunks[number].previous = -1
-        unsafe chunks[number].next = open
-        if open >= 0 { unsafe chunks[open].previous = number }
+        unsafe chunks[number].pointee.previous = -1
+        unsafe chunks[number].pointee.next = open
+        if open >= 0 { unsafe chunks[open].pointee.previous = number }
         open = number
     }
 
     private mutating func unlinkChunk(_ number: Int) {
-        let next = unsafe chunks[number].next
-        let previous = unsafe chunks[number].previous
-        if next >= 0 { unsafe chunks[next].previous = previous }
-        if previous >= 0 { unsafe chunks[previous].next = next } else { open = next }
+        let next = unsafe chunks[number].pointee.next
+        let previous = unsafe chunks[number].pointee.previous
+        if next >= 0 { unsafe chunks[next].pointee.previous = previous }
+        if previous >= 0 { unsafe chunks[previous].pointee.next = next } else { open = next }
     }
-}
-
-/// Where a timer is, if not in one of the wheel's buckets, which are numbered from 0.
-enum TimerPlace {
-    static let near: UInt16 = 0xfffd
-    static let due: UInt16 = 0xfffe
-    static let free: UInt16 = 0xffff
 }

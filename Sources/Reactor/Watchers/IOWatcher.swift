@@ -112,31 +112,22 @@ final class IORegistration: IOSource {
 
     override func ready(_ events: IOEvents) {
         guard !events.contains(.error) else { return watchers.refused(descriptor) }
-        door.enter {
-            try callback(Readiness(watcher: watcher, events: events))
-        } failure: { error in
-            failed(error)
-        }
+        door.enter(self) { try callback(Readiness(watcher: watcher, events: events)) }
     }
+}
+
+extension IORegistration: CallbackOrigin {
+    var kind: CallbackKind { .ioWatcher(descriptor: descriptor, interest: watcher.interest) }
+    var registeredAt: CallSite { watcher.registeredAt }
 
     /// Level-triggered readiness comes back in every pass: a callback that fails would fail for ever.
-    @inline(never)
-    private func failed(_ error: any Error) -> CallbackFailure {
-        let isCancelledByFailure = watcher.isActive && !keepsAfterFailure
-        if isCancelledByFailure { watchers.remove(self) }
-        return failure(error, consequence: isCancelledByFailure ? .watcherCancelled : .none)
-    }
-
-    func failure(_ error: any Error, consequence: CallbackFailure.Consequence) -> CallbackFailure {
-        CallbackFailure(
-            error: error,
-            kind: .ioWatcher(descriptor: descriptor, interest: watcher.interest),
-            registeredAt: watcher.registeredAt,
-            consequence: consequence
-        )
+    func follow(failure: any Error) -> CallbackFailure.Consequence {
+        guard watcher.isActive, !keepsAfterFailure else { return .none }
+        watchers.remove(self)
+        return .watcherCancelled
     }
 }
 
 extension IOEvents {
-    init(_ interest: Interest) { self.init(rawValue: interest.rawValue & 3) }
+    init(_ interest: Interest) { self.init(rawValue: Int32(interest.rawValue & 3)) }
 }

@@ -4,13 +4,8 @@ final class IOWatchers {
     let door: Door
     let owner: OwnerThread
 
-    private struct Watched {
-        /// The file that the number stood for when the first watcher came.
-        let identity: FileIdentity
-        var registrations: [IORegistration] = []
-    }
-
-    private var table: [Int32: Watched] = [:]
+    /// By descriptor: the numbers are small, and there are no gaps to speak of.
+    private var table: [WatchedDescriptor?] = []
     private var number: UInt64 = 0
     private var sweep = DescriptorSweep()
 
@@ -22,7 +17,14 @@ final class IOWatchers {
 
     /// All of them, in the order of their registration.
     var all: [IOWatcher] {
-        table.values.flatMap(\.registrations).sorted { $0.number < $1.number }.map(\.watcher)
+        registrations.sorted { $0.number < $1.number }.map(\.watcher)
+    }
+
+    private var registrations: [IORegistration] { table.flatMap { $0?.registrations ?? [] } }
+
+    @inline(__always)
+    private func watched(_ descriptor: Int32) -> WatchedDescriptor? {
+        Int(descriptor) < table.count ? table[Int(descriptor)] : nil
     }
 
     func add(
@@ -37,7 +39,7 @@ final class IOWatchers {
             closedWhileWatched(descriptor)
             throw .notOpen(descriptor)
         }
-        if let watched = table[descriptor], watched.identity != identity { closedWhileWatched(descriptor) }
+        if let watched = watched(descriptor), watched.identity != identity { closedWhileWatched(descriptor) }
 
         let watcher = IOWatcher(descriptor: descriptor, interest: interest, registeredAt: site, watchers: self)
         number += 1
@@ -49,18 +51,28 @@ final class IOWatchers {
             callback: callback
         )
         watcher.register(registration)
-        table[descriptor, default: Watched(identity: identity)].registrations.append(registration)
+        record(descriptor, identity).registrations.append(registration)
         registration.start()
         return watcher
+    }
+
+    private func record(_ descriptor: Int32, _ identity: FileIdentity) -> WatchedDescriptor {
+        if let watched = watched(descriptor) { return watched }
+        while table.count <= Int(descriptor) { table.append(nil) }
+        let watched = WatchedDescriptor(identity: identity)
+        table[Int(descriptor)] = watched
+        return watched
     }
 
     /// Cancels one.
     func remove(_ registration: IORegistration) {
         let descriptor = registration.descriptor
-        guard let position = table[descriptor]?.registrations.firstIndex(where: { $0 === registration }) else { return }
-        table[descriptor]?.registrations.remove(at: position)
-        if table[descriptor]?.registrations.isEmpty == true {
-            table[descriptor] = nil
+        guard let watched = watched(descriptor),
+            let position = watched.registrations.firstIndex(where: { $0 === registration })
+        else { return }
+        watched.registrations.remove(at: position)
+        if watched.registrations.isEmpty {
+            table[Int(descriptor)] = nil
             loop.forgetInKernel(descriptor)
         }
         registration.close()
@@ -70,18 +82,14 @@ final class IOWatchers {
     /// Cancels all of them, and gives them back.
     func removeAll() -> [IOWatcher] {
         let watchers = all
-        for registration in table.values.flatMap(\.registrations) { remove(registration) }
+        for registration in registrations { remove(registration) }
         return watchers
     }
 
     /// To be called before each poll: libev aborts when it meets a closed descriptor, so none may be left by then.
     func beforePoll(mayBlock: Bool) {
-        let hasChanges = loop.hasChangedDescriptors
-        if hasChanges {
-            for descriptor in loop.takeChangedDescriptors() {
-                guard let watched = table[descriptor], watched.identity != FileIdentity(of: descriptor) else {
-                    continue
-                }
+        let hasChanges = loop.takeChanges { descriptor in
+            if let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) {
                 closedWhileWatched(descriptor)
             }
         }
@@ -90,19 +98,22 @@ final class IOWatchers {
 
     /// A forked child rebuilds the kernel's set, descriptor by descriptor, and libev aborts on a closed one.
     func beforeRebuild() {
-        for descriptor in table.keys where FileIdentity(of: descriptor) == nil { closedWhileWatched(descriptor) }
+        for descriptor in Set(registrations.map(\.descriptor)) where FileIdentity(of: descriptor) == nil {
+            closedWhileWatched(descriptor)
+        }
     }
 
     /// Throws where the descriptor is not the file any more for which `registration` was made, which is then cancelled;
     /// the other watchers of it are, too, and are reported.
     func checkStillOpen(_ descriptor: Int32, for registration: IORegistration) throws(DescriptorError) {
-        guard let watched = table[descriptor], watched.identity != FileIdentity(of: descriptor) else { return }
+        guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
         remove(registration)
         closedWhileWatched(descriptor)
         throw .closedWhileWatched(descriptor)
     }
 
     /// libev, or the kernel, will not watch the descriptor any more.
+    @inline(never)
     func refused(_ descriptor: Int32) {
         cancelAndReport(
             descriptor,
@@ -116,10 +127,18 @@ final class IOWatchers {
 
     /// First all are cancelled, then each is reported: a handler may do anything, even watch the same number again.
     private func cancelAndReport(_ descriptor: Int32, _ error: DescriptorError) {
-        guard let watched = table[descriptor] else { return }
-        let failures = watched.registrations.map { $0.failure(error, consequence: .watcherCancelled) }
-        for registration in watched.registrations { remove(registration) }
-        for failure in failures { door.report(failure) }
+        guard let registrations = watched(descriptor)?.registrations else { return }
+        for registration in registrations { remove(registration) }
+        for registration in registrations {
+            door.report(
+                CallbackFailure(
+                    error: error,
+                    kind: registration.kind,
+                    registeredAt: registration.registeredAt,
+                    consequence: .watcherCancelled
+                )
+            )
+        }
     }
 
     /// The poll backend aborts in the very pass that meets a closed descriptor. epoll and kqueue are silent for ever: a
@@ -135,7 +154,16 @@ final class IOWatchers {
     }
 
     private func cancelClosed(changed: Bool) {
-        if changed { sweep.set(table.lazy.filter { $1.registrations.contains(where: \.isActive) }.map(\.key)) }
+        if changed { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
         for descriptor in sweep.closedDescriptors() { closedWhileWatched(descriptor) }
     }
+}
+
+/// A descriptor with watchers.
+private final class WatchedDescriptor {
+    /// The file that the number stood for when the first watcher came.
+    let identity: FileIdentity
+    var registrations: [IORegistration] = []
+
+    init(identity: FileIdentity) { self.identity = identity }
 }

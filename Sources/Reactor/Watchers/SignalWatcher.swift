@@ -86,14 +86,11 @@ final class SignalRegistration: SignalSource {
     }
 
     override func received() {
-        door.enter {
-            try callback()
-        } failure: { error in
-            CallbackFailure(
-                error: error,
-                kind: .signalWatcher(signal: signal),
-                registeredAt: watcher.registeredAt
-            )
-        }
+        door.enter(self, callback)
     }
+}
+
+extension SignalRegistration: CallbackOrigin {
+    var kind: CallbackKind { .signalWatcher(signal: signal) }
+    var registeredAt: CallSite { watcher.registeredAt }
 }

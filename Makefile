@@ -1,0 +1,83 @@
+# What a newcomer types. `make` alone lists the targets.
+
+SHELL := /bin/bash
+SWIFT ?= swift
+
+# Homebrew keeps libev outside of the compiler's own search path.
+ifeq ($(shell uname -s),Darwin)
+FLAGS := $(shell brew --prefix >/dev/null 2>&1 && p=$$(brew --prefix) && \
+    echo "-Xcc -I$$p/include -Xlinker -L$$p/lib")
+BACKENDS := select poll kqueue
+else
+FLAGS :=
+BACKENDS := select poll epoll
+endif
+
+# The crash reporter can hang on programs that are meant to crash, as some tests' are.
+TEST_ENVIRONMENT := SWIFT_BACKTRACE=enable=no
+
+.PHONY: help
+help: ## this list
+	@echo "Targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+.PHONY: libev
+libev: ## install libev-dev, if it is missing
+	@./Scripts/require-libev
+
+.PHONY: countdown
+countdown: libev ## build the countdown and run it
+	@$(SWIFT) run --package-path Examples $(FLAGS) --quiet countdown
+
+.PHONY: examples
+examples: libev ## build every example and check what it prints
+	@Examples/check
+
+# The suite once for each backend: on its own thread, a reactor must behave the same on all of them.
+define run_suite
+@for backend in $(BACKENDS); do \
+    echo "== $(1), backend $$backend"; \
+    $(TEST_ENVIRONMENT) REACTOR_BACKEND=$$backend $(SWIFT) test --skip-build --parallel $(2) || exit 1; \
+done
+endef
+
+.PHONY: test
+test: libev ## run every test, once on each backend
+	@$(SWIFT) build --build-tests $(FLAGS)
+	$(call run_suite,debug build,$(FLAGS))
+
+RELEASE := -c release -Xswiftc -enable-testing $(FLAGS) --scratch-path .build-release
+.PHONY: test-release
+test-release: libev ## the same, in a release build
+	@$(SWIFT) build --build-tests $(RELEASE)
+	$(call run_suite,release build,$(RELEASE))
+
+ASAN := --sanitize=address $(FLAGS) --scratch-path .build-asan
+.PHONY: test-asan
+test-asan: libev ## the same, under the address sanitizer
+	@$(SWIFT) build --build-tests $(ASAN)
+	$(call run_suite,address sanitizer,$(ASAN))
+
+TSAN := --sanitize=thread $(FLAGS) --scratch-path .build-tsan
+.PHONY: test-tsan
+test-tsan: libev ## the same, under the thread sanitizer
+	@$(SWIFT) build --build-tests $(TSAN)
+	$(call run_suite,thread sanitizer,$(TSAN))
+
+.PHONY: lint
+lint: ## check the format of all the code, and its layering
+	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests \
+	    Examples/Package.swift Examples/Sources Benchmarks/Package.swift Benchmarks/Sources
+	@./Scripts/check-layers
+
+.PHONY: bench
+bench: libev ## compare with raw libev: time, instructions, allocations
+	@Benchmarks/bench
+
+.PHONY: bench-quick
+bench-quick: libev ## the same, with fewer rounds
+	@Benchmarks/bench --quick
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf .build .build-* Examples/.build Examples/.build-* Benchmarks/.build Benchmarks/.build-*

@@ -1,0 +1,248 @@
+/// The timers of a `TimerQueue`: where each one waits, and who is next. What its methods promise stands there.
+struct TimerStore<Payload>: ~Copyable {
+    typealias Ticket = TimerQueue<Payload>.Ticket
+    typealias State = TimerQueue<Payload>.State
+    private typealias Node = TimerSlab<Payload>.Node
+
+    private var slab = TimerSlab<Payload>()
+    private var wheel: TimerWheel
+    private var identities = TimerIdentities()
+    private var order: UInt64 = 0
+
+    /// How many of the wheel's entries are of timers that are gone. An estimate: it only decides when to clean up.
+    private var leftInWheel = 0
+
+    /// The timers of the present tick, sorted, and how many of them the pass has seen.
+    private var near = TimerRun()
+    private var nearNext = 0
+
+    /// Timers that were added since, with a tick that has come already: for the next pass, to begin with.
+    private var late = TimerRun()
+    private var leftInLate = 0
+
+    /// The entries of one tick, as they came out of the wheel.
+    private var arrived: [TimerWheel.Entry] = []
+
+    /// The pass under way fires what is due at this time and was asked for no later than with this order.
+    private var passTime: UInt64 = 0
+    private var passOrder: UInt64 = 0
+
+    private(set) var count = 0
+
+    init(now: UInt64) {
+        wheel = TimerWheel(tick: now >> TimerWheel.tickBits)
+    }
+
+    mutating func belong(to owner: AnyObject) { identities.owner = owner }
+
+    mutating func close() { identities.closeAll() }
+
+    var allocatedSlots: Int { slab.allocatedSlots }
+
+    // MARK: Adding and cancelling
+
+    @inline(__always)
+    mutating func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
+        let index = slab.take(payload)
+        let (outcomes, block, offset) = unsafe identities.issue()
+        let node = unsafe slab[index]
+        unsafe node.pointee.offset = offset
+        unsafe node.pointee.block = block
+        unsafe place(index, node, deadline)
+        count += 1
+        return unsafe Ticket(index: index, offset: offset, outcomes: outcomes.takeUnretainedValue())
+    }
+
+    /// What it carried must not be released in here: its deinitialiser may come back to the queue.
+    @inline(__always)
+    mutating func cancel(_ ticket: Ticket) -> Payload? {
+        guard let node = unsafe pendingNode(ticket) else { return nil }
+        unsafe leave(node)
+        return unsafe end(ticket.index, node, cancelled: true)
+    }
+
+    @inline(__always)
+    mutating func reschedule(_ ticket: Ticket, deadline: UInt64) -> Bool {
+        guard let node = unsafe pendingNode(ticket) else { return false }
+        if unsafe node.pointee.place == .waiting, unsafe deadline >= node.pointee.deadline {
+            // The idle timeout, pushed back at every byte: its entry may come up too early, and is moved on then.
+            order += 1
+            unsafe node.pointee.deadline = deadline
+            unsafe node.pointee.order = order
+        } else {
+            unsafe leave(node)
+            unsafe place(ticket.index, node, deadline)
+        }
+        return true
+    }
+
+    func state(_ ticket: Ticket) -> State {
+        if let node = unsafe pendingNode(ticket) { return unsafe .pending(deadline: node.pointee.deadline) }
+        return ticket.outcomes.wasCancelled(ticket.offset) ? .cancelled : .fired
+    }
+
+    @inline(__always)
+    func isPending(_ ticket: Ticket) -> Bool { unsafe pendingNode(ticket) != nil }
+
+    @inline(__always)
+    private func pendingNode(_ ticket: Ticket) -> UnsafeMutablePointer<Node>? {
+        let number = ticket.outcomes.number
+        guard number != TimerOutcomes.none, let node = unsafe slab.node(ticket.index),
+            unsafe node.pointee.block == number && node.pointee.offset == ticket.offset
+                && node.pointee.place != .free
+        else { return nil }
+        return unsafe node
+    }
+
+    @inline(__always)
+    private mutating func place(_ index: UInt32, _ node: UnsafeMutablePointer<Node>, _ deadline: UInt64) {
+        order += 1
+        unsafe node.pointee.deadline = deadline
+        unsafe node.pointee.order = order
+        if deadline >> TimerWheel.tickBits > wheel.tick {
+            unsafe node.pointee.stamp &+= 1
+            unsafe node.pointee.place = .waiting
+            unsafe wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: node.pointee.stamp))
+        } else {
+            unsafe node.pointee.place = .late
+            late.append(TimerRun.Entry(deadline: deadline, order: order, index: index))
+        }
+    }
+
+    /// Makes the timer's present entry, wherever it is, one that is left behind.
+    @inline(__always)
+    private mutating func leave(_ node: UnsafeMutablePointer<Node>) {
+        unsafe node.pointee.order = 0
+        if unsafe node.pointee.place == .waiting {
+            unsafe node.pointee.stamp &+= 1
+            leftInWheel += 1
+            if leftInWheel > 1_024, leftInWheel * 2 > wheel.count { cleanWheel() }
+        } else if unsafe node.pointee.place == .late {
+            leftInLate += 1
+            if leftInLate > 64, leftInLate * 2 > late.count { cleanLate() }
+        }
+    }
+
+    @inline(__always)
+    private mutating func end(_ index: UInt32, _ node: UnsafeMutablePointer<Node>, cancelled: Bool) -> Payload {
+        unsafe identities.retire(block: node.pointee.block, offset: node.pointee.offset, cancelled: cancelled)
+        unsafe node.pointee.place = .free
+        unsafe node.pointee.order = 0
+        count -= 1
+        return slab.release(index)
+    }
+
+    // MARK: Firing
+
+    mutating func collect(now: UInt64) {
+        passTime = max(passTime, now)
+        passOrder = order
+        near.dropFirst(nearNext)
+        nearNext = 0
+        near.append(&late)
+        leftInLate = 0
+        near.sort()
+    }
+
+    /// Takes one tick after the other out of the wheel, so that what is sorted is small and what is fired is in the cache.
+    @inline(__always)
+    mutating func next() -> Payload? {
+        while true {
+            while nearNext < near.count {
+                let entry = near.entries[nearNext]
+                if entry.deadline > passTime { return nil }
+                nearNext += 1
+                if nearNext + 7 < near.count { slab.prefetch(near.entries[nearNext + 7].index) }
+                guard let node = unsafe slab.node(entry.index), unsafe node.pointee.order == entry.order else {
+                    continue
+                }
+                guard entry.order <= passOrder else {
+                    unsafe node.pointee.place = .late
+                    late.append(entry)
+                    continue
+                }
+                return unsafe end(entry.index, node, cancelled: false)
+            }
+            guard nextTick() else { return nil }
+        }
+    }
+
+    /// Sorts the next tick up to the pass's time into `near`; false where there is none.
+    @inline(never)
+    private mutating func nextTick() -> Bool {
+        near.removeAll()
+        nearNext = 0
+        guard wheel.advance(to: passTime >> TimerWheel.tickBits, { arrived.append($0) }) else { return false }
+        for position in arrived.indices {
+            if position + 8 < arrived.count { slab.prefetchNode(arrived[position + 8].index) }
+            let entry = arrived[position]
+            guard let node = unsafe slab.node(entry.index), unsafe node.pointee.stamp == entry.stamp,
+                unsafe node.pointee.place == .waiting
+            else {
+                leftInWheel -= 1
+                continue
+            }
+            let deadline = unsafe node.pointee.deadline
+            if deadline >> TimerWheel.tickBits > wheel.tick {
+                wheel.append(TimerWheel.Entry(deadline: deadline, index: entry.index, stamp: entry.stamp))
+            } else {
+                slab.prefetch(entry.index)
+                unsafe node.pointee.place = .near
+                unsafe near.append(TimerRun.Entry(deadline: deadline, order: node.pointee.order, index: entry.index))
+            }
+        }
+        arrived.removeAll(keepingCapacity: arrived.count <= 4_096)
+        near.sort()
+        return true
+    }
+
+    // MARK: Looking ahead
+
+    var wakeUp: UInt64 {
+        guard count > 0 else { return .max }
+        return min(firstNear, wheel.earliest)
+    }
+
+    var nextDeadline: UInt64 {
+        mutating get {
+            guard count > 0 else { return .max }
+            return min(firstNear, wheel.exactEarliest { slab.standing($0) })
+        }
+    }
+
+    var pending: [Ticket] {
+        var run = TimerRun()
+        slab.forEachUsed { index in
+            let node = unsafe slab[index]
+            unsafe run.append(
+                TimerRun.Entry(deadline: node.pointee.deadline, order: node.pointee.order, index: index)
+            )
+        }
+        run.sort()
+        return run.entries.compactMap { entry in
+            let node = unsafe slab[entry.index]
+            guard let outcomes = unsafe identities.outcomes(of: node.pointee.block) else { return nil }
+            return unsafe Ticket(index: entry.index, offset: node.pointee.offset, outcomes: outcomes)
+        }
+    }
+
+    private var firstNear: UInt64 {
+        var first = near.entries[nearNext...].first { slab.isCurrent($0) }?.deadline ?? .max
+        for entry in late.entries where entry.deadline < first && slab.isCurrent(entry) { first = entry.deadline }
+        return first
+    }
+
+    // MARK: What is left of timers that are gone
+
+    @inline(never)
+    private mutating func cleanLate() {
+        late.keep { slab.isCurrent($0) }
+        leftInLate = 0
+    }
+
+    @inline(never)
+    private mutating func cleanWheel() {
+        wheel.refreshAll { slab.standing($0) }
+        leftInWheel = 0
+    }
+}
