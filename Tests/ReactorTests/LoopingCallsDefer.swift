@@ -231,7 +231,7 @@ import Testing
     @Test func everyCallMayBeDeferred() throws {
         let deferring = try Deferring { deferring in
             deferring.deferral = deferring.loopingCall.deferRestart()
-            deferring.reactor.callLater(.milliseconds(1_200)) { deferring.deferral?.finish() }
+            deferring.reactor.callLater(.milliseconds(1_200)) { [weak deferring] in deferring?.deferral?.finish() }
         }
         deferring.pass(through: .seconds(7))
         #expect(deferring.madeAt == [0, 2, 4, 6].map { .seconds($0) })

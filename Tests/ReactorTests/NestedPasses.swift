@@ -98,7 +98,7 @@ import Testing
         #expect(made == ["third second", "after 3.0 seconds", "after 8.0 seconds"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aNestedPassWithATimeoutWaitsForAThread() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle
@@ -112,7 +112,7 @@ import Testing
         #expect(nested == 1)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aStopInANestedPassEndsTheRun() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -130,7 +130,7 @@ import Testing
     }
 
     /// The run is to end; whoever waits for something inside it must not hold it up.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aNestedPassDoesNotWaitOnceTheReactorIsStopping() throws {
         let reactor = try makeReactor()
         reactor.callLater(.zero) {

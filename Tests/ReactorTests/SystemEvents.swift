@@ -4,7 +4,7 @@ import Testing
 
 /// Triggers that are called when a run begins and when it ends.
 @Suite struct SystemEvents {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func triggersAreCalledPhaseByPhaseAndInOrderOnEachRun() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -44,7 +44,7 @@ import Testing
         #expect(reactor.runOnce() == 0)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aCancelledTriggerIsNotCalledAndLetsGoOfWhatItHolds() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -65,7 +65,7 @@ import Testing
         #expect(kept.isActive)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aTriggerMayCancelItselfAndItsNeighbours() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -85,7 +85,7 @@ import Testing
         #expect(called == ["first"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aThrowingTriggerIsReportedAndTheOthersAreCalled() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -105,11 +105,11 @@ import Testing
         #expect(trigger.isActive)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aTriggerMayStopWhatJustBegins() throws {
         let reactor = try makeReactor()
         var called: [String] = []
-        let trigger = reactor.addSystemEventTrigger(.before, .startup) { try reactor.stop() }
+        let trigger = reactor.addSystemEventTrigger(.before, .startup) { [unowned reactor] in try reactor.stop() }
         reactor.addSystemEventTrigger(.after, .shutdown) { called.append("shutdown") }
         reactor.callLater(.zero) { called.append("call") }
         try reactor.runUntilStopped()
@@ -122,11 +122,11 @@ import Testing
     }
 
     /// For a goodbye that has to be written: the loop still turns, but it is over.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aShutdownTriggerMayMakePassesAndStopOnceMore() throws {
         let reactor = try makeReactor()
         var called: [String] = []
-        reactor.addSystemEventTrigger(.during, .shutdown) {
+        reactor.addSystemEventTrigger(.during, .shutdown) { [unowned reactor] in
             reactor.callLater(.zero) { called.append("goodbye") }
             #expect(reactor.runOnce() == 1)
             try reactor.stop()
