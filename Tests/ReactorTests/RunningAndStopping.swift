@@ -131,8 +131,11 @@ import Testing
         #expect(!reactor.isRunning)
         reactor.callLater(.zero) { seen.append("once \(reactor.isRunning)") }
         reactor.runOnce()
-        reactor.addSystemEventTrigger(.before, .startup) { [unowned reactor] in seen.append("startup \(reactor.isRunning)") }
-        reactor.addSystemEventTrigger(.after, .shutdown) { [unowned reactor] in seen.append("shutdown \(reactor.isRunning)") }
+        for event in [SystemEvent.startup, .shutdown] {
+            reactor.addSystemEventTrigger(.during, event) { [unowned reactor] in
+                seen.append("\(event) \(reactor.isRunning)")
+            }
+        }
         reactor.callLater(.zero) {
             seen.append("run \(reactor.isRunning)")
             try reactor.stop()
