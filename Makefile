@@ -31,7 +31,7 @@ countdown: libev ## build the countdown and run it
 
 .PHONY: examples
 examples: libev ## build every example and check what it prints
-	@Examples/check
+	@Examples/check $(FLAGS)
 
 # The suite once for each backend: on its own thread, a reactor must behave the same on all of them.
 define run_suite

@@ -3,6 +3,7 @@
 #ifndef CLIBEV_SHIM_H
 #define CLIBEV_SHIM_H
 
+#include <errno.h>
 #include <ev.h>
 
 #ifdef __linux__
@@ -20,11 +21,16 @@ static inline void clibev_io_init(
     ev_set_priority(watcher, priority);
 }
 
-// ev_io_modify, for a stopped watcher. Other than ev_io_set it does not mark the descriptor as a new one, so libev makes
-// no system call where the events are in the end the same.
-static inline void clibev_io_modify(ev_io *watcher, int events, int priority) {
-    ev_io_modify(watcher, events);
+// ev_io_set, for a stopped watcher. Other than ev_io_modify it marks the descriptor as a new one, so that libev tells the
+// kernel even where the events are the same.
+static inline void clibev_io_set(ev_io *watcher, int fd, int events, int priority) {
+    ev_io_set(watcher, fd, events);
     ev_set_priority(watcher, priority);
+}
+
+// errno, which Swift does not set.
+static inline void clibev_set_errno(int value) {
+    errno = value;
 }
 
 static inline int clibev_io_is_active(const ev_io *watcher) {

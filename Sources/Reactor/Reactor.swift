@@ -11,8 +11,21 @@ public final class Reactor {
     /// A point in time of the reactor's monotonic clock.
     public typealias Instant = ReactorInstant
 
-    private enum State {
-        case idle, running, stopping
+    /// What ended a `run()`.
+    public enum StopReason: Equatable, Sendable {
+        /// `stop()`, here or through a handle.
+        case stopped
+        /// The signal of this number: SIGINT or SIGTERM.
+        case signal(Int32)
+    }
+
+    private enum State: Equatable {
+        case idle, running
+        case stopping(StopReason)
+
+        var isStopping: Bool {
+            if case .stopping = self { true } else { false }
+        }
     }
 
     private struct WhenRunning: CallbackOrigin {
@@ -31,8 +44,13 @@ public final class Reactor {
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<Reactor>
     private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
+    private var dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
+    private var hasThreadCalls = false
     private var state = State.idle
     private var whenRunning: [WhenRunning] = []
+    private var dueWhenRunning = CallBatch<WhenRunning>()
+    /// Whether there are such. Looking at the arrays themselves is checked for exclusivity at run time, in each pass.
+    private var hasWhenRunning = false
     private var triggers = SystemEventTriggers()
 
     /// Makes a reactor, beside the shared one, for the calling thread.
@@ -40,6 +58,8 @@ public final class Reactor {
     /// With a virtual clock its delayed calls and looping calls go by that, and not by the machine's.
     /// Throws `ReactorError.backendUnavailable` or `.outOfDescriptors`.
     public init(backend: Backend = .preferred, clock: VirtualClock? = nil) throws(ReactorError) {
+        let fillers = Descriptor.occupyStandardNumbers()
+        defer { Descriptor.release(fillers) }
         loop = try EventLoop(backend: backend)
         alarm = try Alarm(loop: loop)
         self.clock = clock
@@ -74,12 +94,13 @@ public final class Reactor {
     ///
     /// SIGINT and SIGTERM stop it, unless `installSignalHandlers` is false, the process ignores the signal (as a
     /// background job ignores SIGINT), or another reactor watches it; the dispositions that were there come back.
-    /// Throws `ReactorError.alreadyRunning` from inside a callback.
+    /// Returns what stopped it. Throws `ReactorError.alreadyRunning` from inside a callback.
+    @discardableResult
     public func run(
         installSignalHandlers: Bool = true,
         fileID: StaticString = #fileID,
         line: UInt = #line
-    ) throws(ReactorError) {
+    ) throws(ReactorError) -> StopReason {
         owner.check("Reactor.run", CallSite(fileID: fileID, line: line))
         guard state == .idle, loop.depth == 0 else { throw .alreadyRunning }
         state = .running
@@ -91,6 +112,8 @@ public final class Reactor {
         fire(.startup)
         while state == .running { pass(mayBlock: true, until: .max) }
         fire(.shutdown)
+        if case .stopping(let reason) = state { return reason }
+        return .stopped
     }
 
     /// Ends `run()` when the present pass is over: what else is due in it is still called. Does nothing while the reactor
@@ -98,7 +121,7 @@ public final class Reactor {
     public func stop(fileID: StaticString = #fileID, line: UInt = #line) throws(ReactorError) {
         owner.check("Reactor.stop", CallSite(fileID: fileID, line: line))
         guard state != .idle else { throw .notRunning }
-        state = .stopping
+        if state == .running { state = .stopping(.stopped) }
     }
 
     /// Makes one pass: calls what is due and ready. Where nothing is, waits for the first, at most as long as `timeout`.
@@ -116,7 +139,7 @@ public final class Reactor {
         let limit = ReactorInstant(nanoseconds: timeout > .zero ? calls.now : 0).advanced(by: max(timeout, .zero))
         repeat {
             pass(mayBlock: timeout > .zero, until: limit.nanoseconds)
-        } while timeout > .zero && door.entered == before && state != .stopping && calls.now < limit.nanoseconds
+        } while timeout > .zero && door.entered == before && !state.isStopping && calls.now < limit.nanoseconds
         return door.entered &- before
     }
 
@@ -128,6 +151,7 @@ public final class Reactor {
     ) {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callWhenRunning", site)
+        hasWhenRunning = true
         whenRunning.append(WhenRunning(callback: callback, registeredAt: site))
     }
 
@@ -177,8 +201,14 @@ public final class Reactor {
     /// Gets each failure of a callback, in place of the report on standard error. If it throws, both failures go to
     /// standard error; so do those of callbacks that it enters itself.
     public var onFailure: ((CallbackFailure) throws -> Void)? {
-        get { door.onFailure }
-        set { door.onFailure = newValue }
+        get {
+            owner.check("Reactor.onFailure", CallSite(fileID: #fileID, line: #line))
+            return door.onFailure
+        }
+        set {
+            owner.check("Reactor.onFailure", CallSite(fileID: #fileID, line: #line))
+            door.onFailure = newValue
+        }
     }
 
     /// Reports a failure as if a callback of the reactor had thrown it, for code that catches its callbacks' errors.
@@ -191,23 +221,23 @@ public final class Reactor {
 
     /// Calls from threads, then due calls in order, then descriptors and signals.
     private func pass(mayBlock: Bool, until limit: UInt64) {
-        loop.pass {
-            if loop.noticeFork() { rebuildAfterFork() }
-            watchers.beforePoll(mayBlock: mayBlock)
-            loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
-            if let clock, mayBlock, isIdle, loop.hasNothingPending {
-                clock.advance(to: min(Instant(nanoseconds: limit), Instant(nanoseconds: calls.nextDeadline)))
-            }
-            callWhenRunningCalls()
-            callThreadCalls()
-            calls.callDue()
-            loop.dispatch()
-        }
+        let outer = loop.beginPass()
+        if loop.noticeFork() { renewAfterFork() }
+        watchers.beforePoll(mayBlock: mayBlock)
+        loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
+        if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
+        callWhenRunningCalls()
+        callThreadCalls()
+        calls.callDue()
+        loop.dispatch()
+        loop.endPass(outer)
     }
 
-    /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once.
+    /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer pass has left
+    /// something that is still to be called.
     private var isIdle: Bool {
-        threadCalls.isEmpty && (whenRunning.isEmpty || state == .idle) && state != .stopping
+        threadCalls.isEmpty && !hasThreadCalls && loop.hasNothingPending
+            && (!hasWhenRunning || state == .idle) && !state.isStopping
     }
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
@@ -221,28 +251,40 @@ public final class Reactor {
         return true
     }
 
+    /// Under virtual time nobody waits for a deadline; without one, time stands still.
+    private func moveOn(_ clock: VirtualClock, until limit: UInt64) {
+        let next = min(calls.nextDeadline, limit)
+        if next != .max { clock.advance(to: Instant(nanoseconds: next)) }
+    }
+
     private func callWhenRunningCalls() {
-        guard !whenRunning.isEmpty, state != .idle else { return }
-        let due = whenRunning
-        whenRunning = []
-        for call in due {
+        guard hasWhenRunning, state != .idle else { return }
+        dueWhenRunning.append(&whenRunning)
+        var rest = dueWhenRunning.count
+        while rest > 0, let call = dueWhenRunning.popFirst() {
+            rest -= 1
+            hasWhenRunning = dueWhenRunning.count > 0 || !whenRunning.isEmpty
             door.enter(call, call.callback)
         }
+        dueWhenRunning.forget()
     }
 
     private func callThreadCalls() {
-        guard !threadCalls.isEmpty else { return }
-        var due = threadCalls.take(leaving: spareThreadCalls)
+        guard hasThreadCalls || !threadCalls.isEmpty else { return }
+        var new = threadCalls.take(leaving: spareThreadCalls)
         spareThreadCalls = []
-        for call in due {
+        dueThreadCalls.append(&new)
+        spareThreadCalls = new
+        var rest = dueThreadCalls.count
+        while rest > 0, let call = dueThreadCalls.popFirst() {
+            rest -= 1
+            hasThreadCalls = dueThreadCalls.count > 0
             door.enter(call) { try call.body(self) }
         }
-        due.removeAll(keepingCapacity: due.count <= 4_096)
-        spareThreadCalls = due
+        dueThreadCalls.forget()
     }
 
-    private func rebuildAfterFork() {
-        watchers.beforeRebuild()
+    private func renewAfterFork() {
         do {
             try alarm.renewAfterFork()
         } catch {
@@ -260,7 +302,7 @@ public final class Reactor {
         [SignalDispositions.interrupt, SignalDispositions.terminate].compactMap { signal in
             guard !SignalDispositions.isIgnored(signal) else { return nil }
             let source = StopSource(loop: loop, signal: signal) { [weak self] in
-                if self?.state == .running { self?.state = .stopping }
+                if self?.state == .running { self?.state = .stopping(.signal(signal)) }
             }
             return (try? source.start()) == nil ? nil : source
         }

@@ -16,7 +16,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping (Readiness) throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .read, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line, callback)
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addReader", site)
+        return try watchers.add(descriptor, .read, keepsAfterFailure: keepAfterFailure, site, .withReadiness(callback))
     }
 
     /// The same, for a callback that does not need to know more.
@@ -28,9 +30,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping () throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .read, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line) { _ in
-            try callback()
-        }
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addReader", site)
+        return try watchers.add(descriptor, .read, keepsAfterFailure: keepAfterFailure, site, .plain(callback))
     }
 
     /// Calls `callback` in each pass in which a write to `descriptor` would not block: there is room, or an error. As a
@@ -43,7 +45,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping (Readiness) throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .write, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line, callback)
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addWriter", site)
+        return try watchers.add(descriptor, .write, keepsAfterFailure: keepAfterFailure, site, .withReadiness(callback))
     }
 
     /// The same, for a callback that does not need to know more.
@@ -55,9 +59,9 @@ extension Reactor {
         line: UInt = #line,
         _ callback: @escaping () throws -> Void
     ) throws(DescriptorError) -> IOWatcher {
-        try addWatcher(descriptor, .write, keepAfterFailure: keepAfterFailure, fileID: fileID, line: line) { _ in
-            try callback()
-        }
+        let site = CallSite(fileID: fileID, line: line)
+        owner.check("Reactor.addWriter", site)
+        return try watchers.add(descriptor, .write, keepsAfterFailure: keepAfterFailure, site, .plain(callback))
     }
 
     /// Calls `callback` in each pass in which `descriptor` is ready for something of `interest`. Else like `addReader`.
@@ -72,14 +76,26 @@ extension Reactor {
     ) throws(DescriptorError) -> IOWatcher {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.addWatcher", site)
-        return try watchers.add(descriptor, interest, keepsAfterFailure: keepAfterFailure, site, callback)
+        return try watchers.add(
+            descriptor,
+            interest,
+            keepsAfterFailure: keepAfterFailure,
+            site,
+            .withReadiness(callback)
+        )
     }
 
     /// The watchers with an interest in reading, paused ones too, in the order of their registration.
-    public var readers: [IOWatcher] { watchers.all.filter { $0.interest.contains(.read) } }
+    public var readers: [IOWatcher] {
+        owner.check("Reactor.readers", CallSite(fileID: #fileID, line: #line))
+        return watchers.all.filter { $0.interest.contains(.read) }
+    }
 
     /// The watchers with an interest in writing, paused ones too, in the order of their registration.
-    public var writers: [IOWatcher] { watchers.all.filter { $0.interest.contains(.write) } }
+    public var writers: [IOWatcher] {
+        owner.check("Reactor.writers", CallSite(fileID: #fileID, line: #line))
+        return watchers.all.filter { $0.interest.contains(.write) }
+    }
 
     /// Cancels every I/O watcher, and returns those that there were, in the order of their registration.
     @discardableResult
@@ -106,5 +122,8 @@ extension Reactor {
     }
 
     /// The signal watchers, in the order of their registration.
-    public var signalWatchers: [SignalWatcher] { signals.all }
+    public var signalWatchers: [SignalWatcher] {
+        owner.check("Reactor.signalWatchers", CallSite(fileID: #fileID, line: #line))
+        return signals.all
+    }
 }

@@ -9,15 +9,18 @@ public final class LoopingCall {
     /// The time between two calls; nil before the first start.
     public private(set) var interval: Duration?
 
-    private let reactor: Reactor
+    /// Weak, so that a reactor that goes away takes its looping calls with it: their next calls refer to them.
+    private weak var reactor: Reactor?
     private let callback: (LoopingCall, Int) throws -> Void
-    private var run: Run?
+    /// Kept alive by its next call, or by its deferral, while it is under way.
+    private weak var run: Run?
 
     /// What lasts from a start to its stop.
     private final class Run {
+        let loopingCall: LoopingCall
         /// The calls are due whole intervals after this.
         var origin: Reactor.Instant
-        /// The number of the interval, since `origin`, in which the last call was made; -1 if none was.
+        /// The number of the interval, since `origin`, in which the last call was made; nil if none was.
         var lastInterval: UInt64?
         var next: DelayedCall?
         var isCalling = false
@@ -25,11 +28,14 @@ public final class LoopingCall {
         var isDeferred = false
         /// How a deferral ended before the callback returned.
         var earlyResult: Result<Void, any Error>?
-        let whenStopped: ((Result<Void, any Error>) -> Void)?
-        /// What each delayed call of the run calls: made once, not for each of them.
-        var tick: () -> Void = {}
+        let whenStopped: ((Result<Void, any Error>) throws -> Void)?
 
-        init(origin: Reactor.Instant, whenStopped: ((Result<Void, any Error>) -> Void)?) {
+        init(
+            _ loopingCall: LoopingCall,
+            origin: Reactor.Instant,
+            whenStopped: ((Result<Void, any Error>) throws -> Void)?
+        ) {
+            self.loopingCall = loopingCall
             self.origin = origin
             self.whenStopped = whenStopped
         }
@@ -78,21 +84,22 @@ public final class LoopingCall {
     /// Begins to call: in the next pass, or with `now` false after one interval. With an interval of zero it calls once
     /// in each pass.
     ///
-    /// `whenStopped` is told once how it ended: by `stop()`, or with the error of the callback, which was reported too.
+    /// `whenStopped` is told once how it ended: by `stop()`, or with the error of the callback, which was reported too. If
+    /// it throws, that is reported.
     /// Throws `LoopingCallError` where it runs already or the interval is negative. It may be started again afterwards.
     public func start(
         every interval: Duration,
         now: Bool = true,
-        whenStopped: ((Result<Void, any Error>) -> Void)? = nil
+        whenStopped: ((Result<Void, any Error>) throws -> Void)? = nil
     ) throws(LoopingCallError) {
         guard run == nil else { throw .alreadyRunning }
         guard interval >= .zero else { throw .negativeInterval(interval) }
+        guard let reactor else { throw .reactorIsGone }
         self.interval = interval
-        let run = Run(origin: reactor.now, whenStopped: whenStopped)
-        run.tick = { [self, unowned run] in call(run) }
+        let run = Run(self, origin: reactor.now, whenStopped: whenStopped)
         self.run = run
         if now {
-            run.next = reactor.callLater(.zero, run.tick)
+            callLater(.zero, run)
         } else {
             run.lastInterval = 0
             schedule(run)
@@ -105,12 +112,12 @@ public final class LoopingCall {
         guard let run else { return }
         self.run = nil
         try? run.next?.cancel()
-        if !run.isCalling, !run.isDeferred { run.whenStopped?(.success(())) }
+        if !run.isCalling, !run.isDeferred { tell(run, .success(())) }
     }
 
     /// Counts the intervals from now on: the next call is due one interval from now. Does nothing where it does not run.
     public func reset() {
-        guard let run else { return }
+        guard let run, let reactor else { return }
         run.origin = reactor.now
         run.lastInterval = 0
         reschedule(run)
@@ -129,12 +136,14 @@ public final class LoopingCall {
     public func deferRestart() -> Deferral {
         guard let run, run.isCalling else { return Deferral { _ in } }
         run.isDeferred = true
-        return Deferral { [self] result in
+        return Deferral { result in
+            // Unless the callback has thrown after it asked for this.
+            guard run.isDeferred else { return }
             run.isDeferred = false
             if run.isCalling {
                 run.earlyResult = result
             } else {
-                called(run, result)
+                run.loopingCall.called(run, result)
             }
         }
     }
@@ -182,20 +191,28 @@ public final class LoopingCall {
         if case .failure(let error) = result {
             if isCurrent { self.run = nil }
             try? run.next?.cancel()
-            reactor.report(
-                CallbackFailure(
-                    error: error,
-                    kind: .loopingCall(every: interval ?? .zero),
-                    registeredAt: registeredAt,
-                    consequence: isCurrent ? .loopingCallStopped : .none
-                )
-            )
-            run.whenStopped?(result)
+            report(error, isCurrent ? .loopingCallStopped : .none)
+            tell(run, result)
         } else if isCurrent {
             reschedule(run)
         } else {
-            run.whenStopped?(.success(()))
+            tell(run, .success(()))
         }
+    }
+
+    private func tell(_ run: Run, _ result: Result<Void, any Error>) {
+        do {
+            try run.whenStopped?(result)
+        } catch {
+            report(error, .none)
+        }
+    }
+
+    private func report(_ error: any Error, _ consequence: CallbackFailure.Consequence) {
+        let kind = CallbackKind.loopingCall(every: interval ?? .zero)
+        reactor?.report(
+            CallbackFailure(error: error, kind: kind, registeredAt: registeredAt, consequence: consequence)
+        )
     }
 
     private func reschedule(_ run: Run) {
@@ -206,19 +223,24 @@ public final class LoopingCall {
 
     /// At the first whole number of intervals since the origin that lies in the future.
     private func schedule(_ run: Run) {
-        let now = reactor.now
+        guard let now = reactor?.now else { return }
         let length = intervalLength
         var delay = Duration.zero
         if length > 0 {
             let elapsed = now.nanoseconds - run.origin.nanoseconds
             delay = .nanoseconds(Int64(clamping: length - elapsed % length))
         }
-        run.next = reactor.callLater(delay, run.tick)
+        callLater(delay, run)
+    }
+
+    /// The closure captures one object, so that Swift allocates nothing for it.
+    private func callLater(_ delay: Duration, _ run: Run) {
+        run.next = reactor?.callLater(delay) { run.loopingCall.call(run) }
     }
 
     private func countIntervals(_ run: Run) -> Int {
         let length = intervalLength
-        guard length > 0 else { return 1 }
+        guard length > 0, let reactor else { return 1 }
         let current = (reactor.now.nanoseconds - run.origin.nanoseconds) / length
         defer { run.lastInterval = current }
         guard let last = run.lastInterval else { return Int(clamping: current) + 1 }
@@ -238,6 +260,8 @@ public enum LoopingCallError: Error, Equatable, CustomStringConvertible {
     case notRunning
     /// Time does not go backwards.
     case negativeInterval(Duration)
+    /// The reactor on which it was to run does not exist any more.
+    case reactorIsGone
 
     /// What happened, and what to do.
     public var description: String {
@@ -246,6 +270,7 @@ public enum LoopingCallError: Error, Equatable, CustomStringConvertible {
         case .notRunning: "The looping call does not run; start it with the interval."
         case .negativeInterval(let interval):
             "A looping call cannot have the interval \(interval); expected zero or more."
+        case .reactorIsGone: "The looping call's reactor is gone; keep a reference to the reactor."
         }
     }
 }

@@ -6,7 +6,7 @@ public struct DelayedCall: Hashable {
     let ticket: TimerQueue<DelayedCalls.Call>.Ticket
 
     /// Nil once nothing but the outcome is left of the call.
-    private var calls: DelayedCalls? { ticket.owner as! DelayedCalls? }
+    private var calls: DelayedCalls? { ticket.outcomes.owner(DelayedCalls.self) }
 
     /// Whether it is still to be made. It is not any more while its callback runs.
     public var isActive: Bool { calls?.queue.isPending(ticket) == true }

@@ -16,10 +16,19 @@ struct FileIdentity: Equatable {
     private let device: UInt64
     private let inode: UInt64
 
-    /// Nil where the descriptor is not open.
+    /// Whether epoll refuses it, being always ready, and libev stands in for that: then nothing tells of its close.
+    let isAlwaysReady: Bool
+
+    /// Nil where the descriptor is not open, or is one that only names a file (O_PATH on Linux), which to every other
+    /// call is not open either.
     init?(of descriptor: Int32) {
+        #if os(Linux)
+            let flags = fcntl(descriptor, F_GETFL)
+            guard flags >= 0, flags & 0o10_000_000 == 0 else { return nil }
+        #endif
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+        isAlwaysReady = [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
         device = UInt64(truncatingIfNeeded: status.st_dev)
         inode = UInt64(truncatingIfNeeded: status.st_ino)
     }
@@ -42,10 +51,26 @@ enum Descriptor {
         )
     }
 
+    /// Makes sure that what is opened next does not become standard input, output or error, where one of them is closed:
+    /// a program that then watches "standard input" would watch the reactor's own descriptor. The result is for
+    /// `release`.
+    static func occupyStandardNumbers() -> [Int32] {
+        var fillers: [Int32] = []
+        while true {
+            let descriptor = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
+            if descriptor >= 0 { fillers.append(descriptor) }
+            guard (0...2).contains(descriptor) else { return fillers }
+        }
+    }
+
+    static func release(_ descriptors: [Int32]) {
+        for descriptor in descriptors { close(descriptor) }
+    }
+
     /// Whether the process can open `count` more descriptors.
     static func canOpen(_ count: Int) -> Bool {
         var opened: [Int32] = []
-        defer { for descriptor in opened { close(descriptor) } }
+        defer { release(opened) }
         for _ in 0..<count {
             let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else { return false }

@@ -1,5 +1,13 @@
 import CLibev
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// One libev loop. It waits, and hands what became ready to its sources; what happens when, the reactor decides.
 ///
 /// libev's own order of a pass (timers, then descriptors, dispatched from inside `ev_run`) is not the reactor's, so
@@ -19,15 +27,24 @@ import CLibev
 
     /// Descriptors whose sources were started or stopped since `takeChanges`.
     private var changedDescriptors: [Int32] = []
+    /// Whether the array has something, and so below: each look at an array of a class is checked for exclusivity at run
+    /// time, and these are looked at in each pass.
+    private var hasChanges = false
 
     /// Sources that were cancelled in this pass. libev may still hold their addresses, and their callbacks may be on
     /// the stack, so they are released only when the outermost pass is over.
     private var retired: [AnyObject] = []
+    private var hasRetired = false
 
     /// A loop that never runs, in which the backend's descriptor is looked up.
     private let scratch: OpaquePointer
     private var forkGeneration = ForkWatch.generation
-    private var rebuildsAtNextPoll = false
+
+    /// Whether libev may go through all descriptors before the next poll, one system call for each, and abort on any
+    /// that is closed.
+    private(set) var isRebuilding = false
+    /// Whether the kernel's set is the parent's too, this being a forked child that has not polled yet.
+    private var isShared = false
 
     /// Throws `ReactorError.backendUnavailable`, or `.outOfDescriptors` where the system has none left.
     init(backend: ReactorBackend) throws(ReactorError) {
@@ -54,8 +71,21 @@ import CLibev
 
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
     func poll(block: Bool) {
-        rebuildsAtNextPoll = false
+        isRebuilding = false
+        isShared = false
+        clibev_set_errno(0)
         unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
+        // Left by epoll_ctl, when an event came for a number that is closed: libev will rebuild the set.
+        let failure = errno
+        if failure == EBADF || failure == ENOENT { isRebuilding = true }
+    }
+
+    /// Makes libev tell the kernel about every descriptor anew, before the next poll. An epoll set that holds a file
+    /// whose number is used for another goes on reporting it; there is no other way to get it out.
+    func rebuild() {
+        guard backend.kernelKeepsTheSet else { return }
+        isRebuilding = true
+        unsafe ev_loop_fork(pointer)
     }
 
     /// Calls each pending source: in the order of registration on one descriptor, readers before writers; in no
@@ -68,50 +98,74 @@ import CLibev
     /// Whether the last poll found nothing.
     var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 }
 
-    /// Brackets a pass. A source whose callback is on the stack is not polled inside it: it would be ready again (its
-    /// callback has not come to reading yet) and recurse until the stack is gone. GLib blocks such sources likewise.
-    func pass<Result>(_ body: () -> Result) -> Result {
+    /// Begins a pass; what it returns is for the `endPass` that has to follow.
+    ///
+    /// A source whose callback is on the stack is not polled inside a nested pass: it would be ready again (its callback
+    /// has not come to reading yet) and recurse until the stack is gone. GLib blocks such sources likewise.
+    func beginPass() -> OuterPass {
         depth += 1
-        let suspended = unsafe dispatching.flatMap { unsafe clibev_io_is_active($0) != 0 ? $0 : nil }
-        let outer = unsafe dispatching
-        if let suspended = unsafe suspended { unsafe ev_io_stop(pointer, suspended) }
-        unsafe dispatching = nil
-        defer {
-            unsafe dispatching = outer
-            if let suspended = unsafe suspended { unsafe IOSource.of(suspended).endSuspension() }
-            depth -= 1
-            if depth == 0, !retired.isEmpty { retired.removeAll(keepingCapacity: retired.count < 256) }
+        let outer = unsafe OuterPass(dispatching: dispatching)
+        if depth > 1, let watcher = unsafe dispatching, unsafe clibev_io_is_active(watcher) != 0 {
+            unsafe noteChange(of: watcher.pointee.fd)
+            unsafe ev_io_stop(pointer, watcher)
         }
-        return body()
+        unsafe dispatching = nil
+        return outer
+    }
+
+    func endPass(_ outer: OuterPass) {
+        unsafe dispatching = outer.dispatching
+        if depth > 1, let watcher = unsafe outer.dispatching { unsafe IOSource.of(watcher).endSuspension() }
+        depth -= 1
+        if depth == 0, hasRetired { releaseRetired() }
+    }
+
+    /// What a nested pass has interrupted.
+    @safe struct OuterPass {
+        fileprivate let dispatching: UnsafeMutablePointer<ev_io>?
+    }
+
+    /// Their deinitialisers run code of the user's, which may come back here.
+    @inline(never)
+    private func releaseRetired() {
+        hasRetired = false
+        var sources: [AnyObject] = []
+        swap(&sources, &retired)
+        sources.removeAll(keepingCapacity: sources.capacity <= 4_096)
+        if retired.isEmpty { swap(&sources, &retired) }
     }
 
     /// To be called for each start and stop: in the next poll libev tells the kernel of the change, and aborts if the
     /// descriptor was closed meanwhile (it does so even when one of two watchers was only stopped).
     func noteChange(of descriptor: Int32) {
+        hasChanges = true
         if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
     }
 
     /// Gives each descriptor that was changed to `body`, which may change more of them; false where there was none.
     func takeChanges(_ body: (Int32) -> Void) -> Bool {
-        guard !changedDescriptors.isEmpty else { return false }
+        guard hasChanges else { return false }
         var position = 0
         while position < changedDescriptors.count {
             body(changedDescriptors[position])
             position += 1
         }
-        changedDescriptors.removeAll(keepingCapacity: position <= 4_096)
+        hasChanges = false
+        changedDescriptors.removeAll(keepingCapacity: changedDescriptors.capacity <= 4_096)
         return true
     }
 
     /// Keeps a cancelled source until nothing can refer to it any more.
     func retire(_ source: AnyObject) {
-        if depth > 0 { retired.append(source) }
+        guard depth > 0 else { return }
+        retired.append(source)
+        hasRetired = true
     }
 
     /// Takes a descriptor, whose last source was just closed, out of the kernel's set; see `Descriptor.remove`.
     func forgetInKernel(_ descriptor: Int32) {
         // In a forked child the set is still the parent's, until libev has made another.
-        guard backend == .epoll, !rebuildsAtNextPoll, forkGeneration == ForkWatch.generation else { return }
+        guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
         Descriptor.remove(descriptor, fromEpoll: backendDescriptor)
     }
 
@@ -121,7 +175,8 @@ import CLibev
         let generation = ForkWatch.generation
         guard generation != forkGeneration else { return false }
         forkGeneration = generation
-        rebuildsAtNextPoll = true
+        isRebuilding = true
+        isShared = true
         unsafe ev_loop_fork(pointer)
         return true
     }

@@ -44,6 +44,8 @@ struct IOEvents: OptionSet {
         guard !isStarted else { return }
         isStarted = true
         loop.noteChange(of: descriptor)
+        // As a new descriptor: it may be one, under the number of one that was closed while this was stopped.
+        unsafe clibev_io_set(watcher, descriptor, events.rawValue, events.priority)
         unsafe ev_io_start(loop.pointer, watcher)
     }
 
@@ -57,10 +59,9 @@ struct IOEvents: OptionSet {
 
     /// Watches for something else from now on.
     func change(to events: IOEvents) {
-        self.events = events
         let wasStarted = isStarted
         stop()
-        unsafe clibev_io_modify(watcher, events.rawValue, events.priority)
+        self.events = events
         if wasStarted { start() }
     }
 

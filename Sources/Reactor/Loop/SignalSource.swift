@@ -49,6 +49,8 @@ import Synchronization
     func stop() {
         guard isStarted else { return }
         isStarted = false
+        // One that has come and was not delivered would be, to the next watcher of the signal: libev keeps it.
+        if SignalDispositions.isLast(signal) { unsafe ev_feed_signal_event(loop.pointer, signal) }
         unsafe ev_signal_stop(loop.pointer, watcher)
         SignalDispositions.release(signal)
     }
@@ -101,6 +103,8 @@ enum SignalDispositions {
         }
         if let failure { throw failure }
     }
+
+    static func isLast(_ signal: Int32) -> Bool { watched.withLock { $0[signal]?.count == 1 } }
 
     static func release(_ signal: Int32) {
         watched.withLock { table in

@@ -51,10 +51,12 @@ final class ThreadCalls<Owner>: Sendable {
 
     /// From now on no call is kept. What was waiting is released by the caller's thread.
     func close() {
-        let dropped = state.withLock { state in
+        // Released outside of the lock: what they hold may call back.
+        _ = state.withLock { state in
             state.isClosed = true
-            return state.calls
+            let dropped = state.calls
+            state.calls = []
+            return dropped
         }
-        _ = dropped
     }
 }

@@ -44,11 +44,11 @@ extension Duration {
         )
     }
 
-    /// The length in nanoseconds, a begun one counted as whole, so that no timer is early.
-    @inline(__always)
+    /// The length in nanoseconds, rounded up (a negative one towards zero), so that nothing comes early.
     fileprivate var wholeNanoseconds: (UInt64, isNegative: Bool) {
-        let isNegative = self < .zero
-        return ((isNegative ? .zero - self : self).nanosecondsRoundedUp, isNegative)
+        let attoseconds = self.attoseconds
+        if attoseconds >= 0 { return (nanosecondsRoundedUp, false) }
+        return (UInt64(clamping: attoseconds.magnitude / 1_000_000_000), true)
     }
 
     /// Zero where negative, `UInt64.max` where longer than 584 years.

@@ -12,11 +12,8 @@
     /// A handle. It keeps no timer alive, and stays truthful for ever.
     struct Ticket {
         let index: UInt32
-        let offset: UInt16
+        let offset: UInt8
         let outcomes: TimerOutcomes
-
-        /// Whom the queue belongs to; nil if the timer is over and the queue has forgotten it.
-        var owner: AnyObject? { outcomes.owner }
 
         static func == (left: Ticket, right: Ticket) -> Bool {
             left.outcomes === right.outcomes && left.offset == right.offset

@@ -74,7 +74,7 @@ struct TimerRun {
 
     /// Drops all of them, and the memory of a large run too.
     mutating func removeAll() {
-        entries.removeAll(keepingCapacity: entries.count <= 4_096)
+        entries.removeAll(keepingCapacity: entries.capacity <= 4_096)
         sorted = 0
     }
 }

@@ -8,6 +8,8 @@ final class IOWatchers {
     private var table: [WatchedDescriptor?] = []
     private var number: UInt64 = 0
     private var sweep = DescriptorSweep()
+    private var sweepIsStale = false
+    private var alwaysReadyCount = 0
 
     init(loop: EventLoop, door: Door, owner: OwnerThread) {
         self.loop = loop
@@ -32,24 +34,18 @@ final class IOWatchers {
         _ interest: Interest,
         keepsAfterFailure: Bool,
         _ site: CallSite,
-        _ callback: @escaping (Readiness) throws -> Void
+        _ callback: WatcherCallback
     ) throws(DescriptorError) -> IOWatcher {
         guard descriptor >= 0 else { throw .negative(descriptor) }
         guard let identity = FileIdentity(of: descriptor) else {
-            closedWhileWatched(descriptor)
+            report(cancelClosed(descriptor))
             throw .notOpen(descriptor)
         }
-        if let watched = watched(descriptor), watched.identity != identity { closedWhileWatched(descriptor) }
+        if let watched = watched(descriptor), watched.identity != identity { report(cancelClosed(descriptor)) }
 
         let watcher = IOWatcher(descriptor: descriptor, interest: interest, registeredAt: site, watchers: self)
         number += 1
-        let registration = IORegistration(
-            watcher: watcher,
-            number: number,
-            watchers: self,
-            keepsAfterFailure: keepsAfterFailure,
-            callback: callback
-        )
+        let registration = IORegistration.make(watcher, number, self, keepsAfterFailure, callback)
         watcher.register(registration)
         record(descriptor, identity).registrations.append(registration)
         registration.start()
@@ -60,6 +56,7 @@ final class IOWatchers {
         if let watched = watched(descriptor) { return watched }
         while table.count <= Int(descriptor) { table.append(nil) }
         let watched = WatchedDescriptor(identity: identity)
+        if identity.isAlwaysReady { alwaysReadyCount += 1 }
         table[Int(descriptor)] = watched
         return watched
     }
@@ -73,6 +70,7 @@ final class IOWatchers {
         watched.registrations.remove(at: position)
         if watched.registrations.isEmpty {
             table[Int(descriptor)] = nil
+            if watched.identity.isAlwaysReady { alwaysReadyCount -= 1 }
             loop.forgetInKernel(descriptor)
         }
         registration.close()
@@ -86,21 +84,16 @@ final class IOWatchers {
         return watchers
     }
 
-    /// To be called before each poll: libev aborts when it meets a closed descriptor, so none may be left by then.
+    /// To be called before each poll: libev aborts when it meets a closed descriptor, so none may be left by then. All
+    /// are cancelled before the first is reported, and since a handler may close more, it looks again after that.
     func beforePoll(mayBlock: Bool) {
-        let hasChanges = loop.takeChanges { descriptor in
-            if let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) {
-                closedWhileWatched(descriptor)
-            }
-        }
-        if sweepsBeforePoll(mayBlock: mayBlock) { cancelClosed(changed: hasChanges) }
-    }
-
-    /// A forked child rebuilds the kernel's set, descriptor by descriptor, and libev aborts on a closed one.
-    func beforeRebuild() {
-        for descriptor in Set(registrations.map(\.descriptor)) where FileIdentity(of: descriptor) == nil {
-            closedWhileWatched(descriptor)
-        }
+        var failures: [CallbackFailure] = []
+        repeat {
+            failures = []
+            if loop.takeChanges({ failures += cancelIfClosed($0) }) { sweepIsStale = true }
+            if sweepsBeforePoll(mayBlock: mayBlock) { failures += cancelAllClosed() }
+            for failure in failures { door.report(failure) }
+        } while !failures.isEmpty
     }
 
     /// Throws where the descriptor is not the file any more for which `registration` was made, which is then cancelled;
@@ -108,54 +101,64 @@ final class IOWatchers {
     func checkStillOpen(_ descriptor: Int32, for registration: IORegistration) throws(DescriptorError) {
         guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
         remove(registration)
-        closedWhileWatched(descriptor)
+        report(cancelClosed(descriptor))
         throw .closedWhileWatched(descriptor)
     }
 
     /// libev, or the kernel, will not watch the descriptor any more.
     @inline(never)
     func refused(_ descriptor: Int32) {
-        cancelAndReport(
-            descriptor,
-            FileIdentity(of: descriptor) == nil ? .closedWhileWatched(descriptor) : .refused(descriptor)
-        )
+        let isOpen = FileIdentity(of: descriptor) != nil
+        report(cancelAll(descriptor, isOpen ? .refused(descriptor) : .closedWhileWatched(descriptor)))
     }
 
-    private func closedWhileWatched(_ descriptor: Int32) {
-        cancelAndReport(descriptor, .closedWhileWatched(descriptor))
+    private func report(_ failures: [CallbackFailure]) {
+        for failure in failures { door.report(failure) }
     }
 
-    /// First all are cancelled, then each is reported: a handler may do anything, even watch the same number again.
-    private func cancelAndReport(_ descriptor: Int32, _ error: DescriptorError) {
-        guard let registrations = watched(descriptor)?.registrations else { return }
+    private func cancelIfClosed(_ descriptor: Int32) -> [CallbackFailure] {
+        guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return [] }
+        return cancelClosed(descriptor)
+    }
+
+    private func cancelAllClosed() -> [CallbackFailure] {
+        if sweepIsStale { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
+        sweepIsStale = false
+        return sweep.closedDescriptors().flatMap(cancelClosed)
+    }
+
+    /// The number is not the file's any more. If it is another's by now, the kernel's set may hold both.
+    private func cancelClosed(_ descriptor: Int32) -> [CallbackFailure] {
+        if watched(descriptor) != nil, FileIdentity(of: descriptor) != nil { loop.rebuild() }
+        return cancelAll(descriptor, .closedWhileWatched(descriptor))
+    }
+
+    private func cancelAll(_ descriptor: Int32, _ error: DescriptorError) -> [CallbackFailure] {
+        let registrations = watched(descriptor)?.registrations ?? []
         for registration in registrations { remove(registration) }
-        for registration in registrations {
-            door.report(
-                CallbackFailure(
-                    error: error,
-                    kind: registration.kind,
-                    registeredAt: registration.registeredAt,
-                    consequence: .watcherCancelled
-                )
+        return registrations.map {
+            CallbackFailure(
+                error: error,
+                kind: $0.kind,
+                registeredAt: $0.registeredAt,
+                consequence: .watcherCancelled
             )
         }
     }
 
-    /// The poll backend aborts in the very pass that meets a closed descriptor. epoll and kqueue are silent for ever: a
-    /// debug build spends a system call before each sleep to tell.
+    /// The poll backend aborts in the very pass that meets a closed descriptor, and libev does when it rebuilds its set.
+    /// epoll and kqueue are silent for ever: a debug build spends a system call before each sleep to tell; and what
+    /// epoll refuses, libev reports as ready for ever.
     @inline(__always)
     private func sweepsBeforePoll(mayBlock: Bool) -> Bool {
-        if loop.backend == .poll { return true }
+        if loop.backend == .poll || loop.isRebuilding { return true }
+        guard loop.backend.kernelKeepsTheSet else { return false }
+        if alwaysReadyCount > 0 { return true }
         #if DEBUG
-            return mayBlock && loop.backend.kernelKeepsTheSet
+            return mayBlock
         #else
             return false
         #endif
-    }
-
-    private func cancelClosed(changed: Bool) {
-        if changed { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
-        for descriptor in sweep.closedDescriptors() { closedWhileWatched(descriptor) }
     }
 }
 

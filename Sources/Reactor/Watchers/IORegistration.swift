@@ -1,0 +1,99 @@
+/// What the loop knows of a watcher, and what the reactor keeps of it until it is cancelled.
+class IORegistration: IOSource {
+    final let watcher: IOWatcher
+    final let number: UInt64
+    fileprivate final let watchers: IOWatchers
+    fileprivate final let door: Door
+    fileprivate final let keepsAfterFailure: Bool
+
+    init(_ watcher: IOWatcher, _ number: UInt64, _ watchers: IOWatchers, _ keepsAfterFailure: Bool) {
+        self.watcher = watcher
+        self.number = number
+        self.watchers = watchers
+        self.door = watchers.door
+        self.keepsAfterFailure = keepsAfterFailure
+        super.init(loop: watchers.loop, descriptor: watcher.descriptor, events: IOEvents(watcher.interest))
+    }
+
+}
+
+/// What a watcher calls.
+enum WatcherCallback {
+    case withReadiness((Readiness) throws -> Void)
+    case plain(() throws -> Void)
+}
+
+/// A watcher whose callback gets the readiness.
+final class ReadinessRegistration: IORegistration {
+    private let callback: (Readiness) throws -> Void
+
+    init(
+        _ watcher: IOWatcher,
+        _ number: UInt64,
+        _ watchers: IOWatchers,
+        _ keepsAfterFailure: Bool,
+        _ callback: @escaping (Readiness) throws -> Void
+    ) {
+        self.callback = callback
+        super.init(watcher, number, watchers, keepsAfterFailure)
+    }
+
+    override func ready(_ events: IOEvents) {
+        guard !events.contains(.error) else { return watchers.refused(descriptor) }
+        door.enter(self) { try callback(Readiness(watcher: watcher, events: events)) }
+    }
+}
+
+/// A watcher whose callback gets nothing: a wrapper of its closure would cost a call at each event.
+final class PlainRegistration: IORegistration {
+    private let callback: () throws -> Void
+
+    init(
+        _ watcher: IOWatcher,
+        _ number: UInt64,
+        _ watchers: IOWatchers,
+        _ keepsAfterFailure: Bool,
+        _ callback: @escaping () throws -> Void
+    ) {
+        self.callback = callback
+        super.init(watcher, number, watchers, keepsAfterFailure)
+    }
+
+    override func ready(_ events: IOEvents) {
+        guard !events.contains(.error) else { return watchers.refused(descriptor) }
+        door.enter(self, callback)
+    }
+}
+
+extension IORegistration {
+    static func make(
+        _ watcher: IOWatcher,
+        _ number: UInt64,
+        _ watchers: IOWatchers,
+        _ keepsAfterFailure: Bool,
+        _ callback: WatcherCallback
+    ) -> IORegistration {
+        switch callback {
+        case .withReadiness(let callback):
+            ReadinessRegistration(watcher, number, watchers, keepsAfterFailure, callback)
+        case .plain(let callback):
+            PlainRegistration(watcher, number, watchers, keepsAfterFailure, callback)
+        }
+    }
+}
+
+extension IORegistration: CallbackOrigin {
+    var kind: CallbackKind { .ioWatcher(descriptor: descriptor, interest: watcher.interest) }
+    var registeredAt: CallSite { watcher.registeredAt }
+
+    /// Level-triggered readiness comes back in every pass: a callback that fails would fail for ever.
+    func follow(failure: any Error) -> CallbackFailure.Consequence {
+        guard watcher.isActive, !keepsAfterFailure else { return .none }
+        watchers.remove(self)
+        return .watcherCancelled
+    }
+}
+
+extension IOEvents {
+    init(_ interest: Interest) { self.init(rawValue: Int32(interest.rawValue & 3)) }
+}
