@@ -183,6 +183,30 @@ import Testing
         }
     }
 
+    @Test func aDeferralThatIsLeftOverFromAnEarlierCallEndsNoLaterOne() throws {
+        var leftOver: LoopingCall.Deferral?
+        let deferring = try Deferring { deferring in
+            if deferring.madeAt.count == 1 { leftOver = deferring.loopingCall.deferRestart() }
+            deferring.deferral = deferring.loopingCall.deferRestart()
+            if deferring.madeAt.count == 1 { deferring.deferral?.finish() }
+        }
+        deferring.pass(through: .milliseconds(500))
+        // Whether the first call waits for one of its two deferrals or for both is nobody's business here.
+        if deferring.reactor.delayedCalls.isEmpty {
+            leftOver?.finish()
+            leftOver = nil
+        }
+        deferring.pass(through: .seconds(1))
+        #expect(deferring.madeAt == [0, 1].map { .seconds($0) })
+
+        leftOver?.finish()
+        deferring.pass(through: .seconds(2))
+        #expect(deferring.madeAt == [0, 1].map { .seconds($0) })
+        deferring.deferral?.finish()
+        deferring.pass(through: .seconds(1))
+        #expect(deferring.madeAt == [0, 1, 4].map { .seconds($0) })
+    }
+
     @Test func resetAndAnotherIntervalWhileDeferredCountFromThere() throws {
         let deferring = try Deferring()
         deferring.pass(through: .milliseconds(1_500))

@@ -93,6 +93,15 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(10)))
+    func runTellsThatItWasStopped() throws {
+        let reactor = try makeReactor()
+        reactor.callLater(.zero) { try reactor.stop() }
+        #expect(try reactor.run(installSignalHandlers: false) == .stopped)
+        reactor.handle.stop()
+        #expect(try reactor.run(installSignalHandlers: false) == .stopped)
+    }
+
+    @Test(.timeLimit(.minutes(10)))
     func stopTwiceInAPassIsOneStop() throws {
         let reactor = try makeReactor()
         for _ in 0..<3 { reactor.callLater(.zero) { try reactor.stop() } }

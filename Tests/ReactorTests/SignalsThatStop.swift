@@ -23,7 +23,8 @@ import Testing
             reactor.addSystemEventTrigger(.before, .shutdown) { events.append("shutdown") }
             for _ in 0..<3 {
                 reactor.callLater(.zero) { kill(getpid(), signal) }
-                try reactor.runOrExit()
+                let reason = try reactor.runOrExit()
+                #expect(reason == .signal(signal))
                 #expect(!reactor.isRunning)
             }
             #expect(events == ["shutdown", "shutdown", "shutdown"])
@@ -94,7 +95,9 @@ import Testing
                 raiseHere(signal)
             }
             let trigger = reactor.addSystemEventTrigger(.after, .shutdown) { raiseHere(signal) }
-            try reactor.runOrExit()
+            let reason = try reactor.runOrExit()
+            // Which was first.
+            #expect(reason == .stopped)
             trigger.cancel()
 
             var made = 0
@@ -263,10 +266,12 @@ import Testing
 
 extension Reactor {
     /// Runs with its signal handlers; ends the process with status 9 where nothing stops it within half a minute.
-    fileprivate func runOrExit() throws {
+    @discardableResult
+    fileprivate func runOrExit() throws -> StopReason {
         let watchdog = callLater(.seconds(30)) { exit(9) }
-        try run()
+        let reason = try run()
         try watchdog.cancel()
+        return reason
     }
 }
 
