@@ -98,6 +98,7 @@ import Testing
         reactor.runOnce()
         #expect(chained == 2)
         #expect(chainedWhenRead == 2)
+        for call in reactor.delayedCalls { try call.cancel() }
     }
 
     @Test func theListingIsInTheOrderOfTheCallsAndWithoutThoseThatAreOver() throws {

@@ -70,9 +70,8 @@ import Testing
         #expect(deferring.log.mishaps == [3])
         #expect(deferring.log.failures.first?.consequence == .loopingCallStopped)
         #expect(deferring.log.failures.first?.kind == .loopingCall(every: .seconds(1)))
-        #expect(
-            deferring.log.failures.first?.registeredAt.description == deferring.loopingCall.registeredAt.description
-        )
+        let site = deferring.loopingCall.registeredAt.description
+        #expect(deferring.log.failures.first?.registeredAt.description == site)
         deferring.pass(through: .seconds(5))
         #expect(deferring.madeAt == [.zero])
     }
@@ -184,6 +183,30 @@ import Testing
         }
     }
 
+    @Test func aDeferralThatIsLeftOverFromAnEarlierCallEndsNoLaterOne() throws {
+        var leftOver: LoopingCall.Deferral?
+        let deferring = try Deferring { deferring in
+            if deferring.madeAt.count == 1 { leftOver = deferring.loopingCall.deferRestart() }
+            deferring.deferral = deferring.loopingCall.deferRestart()
+            if deferring.madeAt.count == 1 { deferring.deferral?.finish() }
+        }
+        deferring.pass(through: .milliseconds(500))
+        // Whether the first call waits for one of its two deferrals or for both is nobody's business here.
+        if deferring.reactor.delayedCalls.isEmpty {
+            leftOver?.finish()
+            leftOver = nil
+        }
+        deferring.pass(through: .seconds(1))
+        #expect(deferring.madeAt == [0, 1].map { .seconds($0) })
+
+        leftOver?.finish()
+        deferring.pass(through: .seconds(2))
+        #expect(deferring.madeAt == [0, 1].map { .seconds($0) })
+        deferring.deferral?.finish()
+        deferring.pass(through: .seconds(1))
+        #expect(deferring.madeAt == [0, 1, 4].map { .seconds($0) })
+    }
+
     @Test func resetAndAnotherIntervalWhileDeferredCountFromThere() throws {
         let deferring = try Deferring()
         deferring.pass(through: .milliseconds(1_500))
@@ -232,7 +255,7 @@ import Testing
     @Test func everyCallMayBeDeferred() throws {
         let deferring = try Deferring { deferring in
             deferring.deferral = deferring.loopingCall.deferRestart()
-            deferring.reactor.callLater(.milliseconds(1_200)) { deferring.deferral?.finish() }
+            deferring.reactor.callLater(.milliseconds(1_200)) { [weak deferring] in deferring?.deferral?.finish() }
         }
         deferring.pass(through: .seconds(7))
         #expect(deferring.madeAt == [0, 2, 4, 6].map { .seconds($0) })

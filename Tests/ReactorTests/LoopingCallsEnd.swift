@@ -219,6 +219,24 @@ import Testing
         other.stop()
     }
 
+    @Test func whoeverIsToldMayThrowAndThatIsReported() throws {
+        let reactor = try makeReactor(clock: VirtualClock())
+        let log = FailureLog(of: reactor)
+        let loopingCall = LoopingCall(on: reactor) {}
+        try loopingCall.start(every: .seconds(1)) { _ in throw Mishap(5) }
+        reactor.pass(through: .seconds(1))
+        loopingCall.stop()
+        #expect(log.mishaps == [5])
+        #expect(log.failures.first?.kind == .loopingCall(every: .seconds(1)))
+        #expect(log.failures.first?.consequence == CallbackFailure.Consequence.none)
+        #expect(!loopingCall.isRunning)
+
+        let failing = LoopingCall(on: reactor) { throw Mishap(6) }
+        try failing.start(every: .seconds(1)) { _ in throw Mishap(7) }
+        reactor.runOnce()
+        #expect(log.mishaps == [5, 6, 7])
+    }
+
     // MARK: What it holds
 
     @Test func oneThatIsDroppedGoesOnUntilStopped() throws {
@@ -277,5 +295,20 @@ import Testing
         }
         #expect(weakReactor == nil)
         #expect(released == 1)
+    }
+
+    @Test func oneThatOutlivesItsReactorIsOverAndSaysSo() throws {
+        var reactor: Reactor? = try makeReactor(clock: VirtualClock())
+        let running = LoopingCall(on: try #require(reactor)) {}
+        let waiting = LoopingCall(on: try #require(reactor)) {}
+        try running.start(every: .seconds(1))
+        reactor = nil
+        #expect(!running.isRunning)
+        for loopingCall in [running, waiting] {
+            #expect(throws: LoopingCallError.reactorIsGone) { try loopingCall.start(every: .seconds(1)) }
+            #expect(throws: LoopingCallError.notRunning) { try loopingCall.changeInterval(to: .seconds(1)) }
+            loopingCall.reset()
+            loopingCall.stop()
+        }
     }
 }

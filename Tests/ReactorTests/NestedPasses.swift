@@ -46,6 +46,38 @@ import Testing
         )
     }
 
+    @Test(.timeLimit(.minutes(10)))
+    func aNestedPassTakesUpTheCallsWhenRunningThatTheOuterOneHasLeft() throws {
+        let reactor = try makeReactor()
+        var made: [String] = []
+        reactor.callWhenRunning {
+            made.append("a begins")
+            reactor.callWhenRunning { made.append("c") }
+            // What is left is there already, so it does not wait.
+            #expect(reactor.runOnce(timeout: .seconds(3_600)) == 2)
+            made.append("a ends")
+        }
+        reactor.callWhenRunning { made.append("b") }
+        reactor.callLater(.milliseconds(1)) { try reactor.stop() }
+        try reactor.runUntilStopped()
+        #expect(made == ["a begins", "b", "c", "a ends"])
+    }
+
+    @Test(.timeLimit(.minutes(10)))
+    func aNestedPassTakesUpTheCallsFromThreadsThatTheOuterOneHasLeft() throws {
+        let reactor = try makeReactor()
+        let log = FailureLog(of: reactor)
+        reactor.handle.callFromThread { reactor in
+            #expect(reactor.runOnce(timeout: .seconds(3_600)) == 2)
+            throw Mishap(3)
+        }
+        reactor.handle.callFromThread { throw Mishap(1) }
+        reactor.handle.callFromThread { throw Mishap(2) }
+        #expect(reactor.runOnce() == 3)
+        #expect(log.mishaps == [1, 2, 3])
+        #expect(reactor.runOnce() == 0)
+    }
+
     @Test func passesNestAsDeepAsTheyAreAskedFor() throws {
         let reactor = try makeReactor()
         var made: [Int] = []
@@ -98,7 +130,7 @@ import Testing
         #expect(made == ["third second", "after 3.0 seconds", "after 8.0 seconds"])
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aNestedPassWithATimeoutWaitsForAThread() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle
@@ -112,7 +144,7 @@ import Testing
         #expect(nested == 1)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aStopInANestedPassEndsTheRun() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -130,7 +162,7 @@ import Testing
     }
 
     /// The run is to end; whoever waits for something inside it must not hold it up.
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aNestedPassDoesNotWaitOnceTheReactorIsStopping() throws {
         let reactor = try makeReactor()
         reactor.callLater(.zero) {

@@ -5,7 +5,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct RunningAndStopping {
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func runReturnsAfterStopAndNotBeforeEvenWithNothingRegistered() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle
@@ -32,7 +32,7 @@ import Testing
         #expect(calls.value == 6)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func runCanBeCalledAgain() throws {
         let reactor = try makeReactor()
         var made: [Int] = []
@@ -45,7 +45,7 @@ import Testing
         #expect(made == [0, 1, 2, 3, 4])
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func runInsideACallbackThrowsAndTheLoopGoesOn() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -71,7 +71,7 @@ import Testing
         #expect(reactor.runOnce() == 1)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func stopThrowsWhileNothingRuns() throws {
         let reactor = try makeReactor()
         #expect(throws: ReactorError.notRunning) { try reactor.stop() }
@@ -92,7 +92,16 @@ import Testing
         #expect(made == 1)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
+    func runTellsThatItWasStopped() throws {
+        let reactor = try makeReactor()
+        reactor.callLater(.zero) { try reactor.stop() }
+        #expect(try reactor.run(installSignalHandlers: false) == .stopped)
+        reactor.handle.stop()
+        #expect(try reactor.run(installSignalHandlers: false) == .stopped)
+    }
+
+    @Test(.timeLimit(.minutes(10)))
     func stopTwiceInAPassIsOneStop() throws {
         let reactor = try makeReactor()
         for _ in 0..<3 { reactor.callLater(.zero) { try reactor.stop() } }
@@ -107,7 +116,7 @@ import Testing
         #expect(made == 1)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func whatIsDueInThePassOfAStopIsStillCalledAndNoMore() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -124,15 +133,18 @@ import Testing
         #expect(made == ["due", "asked for after stop"])
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func isRunningTellsOfARunAndOfNothingElse() throws {
         let reactor = try makeReactor()
         var seen: [String] = []
         #expect(!reactor.isRunning)
         reactor.callLater(.zero) { seen.append("once \(reactor.isRunning)") }
         reactor.runOnce()
-        reactor.addSystemEventTrigger(.before, .startup) { seen.append("startup \(reactor.isRunning)") }
-        reactor.addSystemEventTrigger(.after, .shutdown) { seen.append("shutdown \(reactor.isRunning)") }
+        for event in [SystemEvent.startup, .shutdown] {
+            reactor.addSystemEventTrigger(.during, event) { [unowned reactor] in
+                seen.append("\(event) \(reactor.isRunning)")
+            }
+        }
         reactor.callLater(.zero) {
             seen.append("run \(reactor.isRunning)")
             try reactor.stop()
@@ -143,7 +155,7 @@ import Testing
         #expect(seen == ["once false", "startup true", "run true", "stopped true", "shutdown true"])
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aStopFromAThreadEndsTheSleep() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle
@@ -154,9 +166,24 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(10)))
+    func aStopFromAThreadBeforeTheRunEndsIt() throws {
+        let reactor = try makeReactor()
+        reactor.handle.stop()
+        try reactor.runUntilStopped()
+        // And no other.
+        var made = 0
+        reactor.callLater(.milliseconds(1)) {
+            made += 1
+            try reactor.stop()
+        }
+        try reactor.runUntilStopped()
+        #expect(made == 1)
+    }
+
     // MARK: Calls when running
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func callsWhenRunningAreMadeInOrderAndOnce() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -174,7 +201,7 @@ import Testing
         #expect(made == ["a", "b", "c", "stop", "stop"])
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func callsWhenRunningAskedForWhileItRunsAreMadeInTheNextPass() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -192,14 +219,14 @@ import Testing
     }
 
     /// With nothing else to wake it up.
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aCallWhenRunningIsMadeWithoutWaiting() throws {
         let reactor = try makeReactor()
         reactor.handle.callFromThread { reactor in reactor.callWhenRunning { try reactor.stop() } }
         try reactor.runUntilStopped()
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aThrowingCallWhenRunningIsReportedAndTheNextOneIsMade() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -235,7 +262,7 @@ import Testing
         #expect(log.failures.count == 1)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func runOnceWaitsForTheFirstCallback() throws {
         let reactor = try makeReactor()
         var made: [Int] = []
@@ -245,7 +272,7 @@ import Testing
         #expect(made == [1])
     }
 
-    @Test(.timeLimit(.minutes(15)), arguments: [1, 999, 5_100, 30_000])
+    @Test(.timeLimit(.minutes(10)), arguments: [1, 999, 5_100, 30_000])
     func runOnceWaitsForTheWholeTimeoutWhenNothingHappens(microseconds: Int) throws {
         let reactor = try makeReactor()
         reactor.callLater(.seconds(3_600)) { Issue.record("an hour went by") }
@@ -269,7 +296,7 @@ import Testing
         #expect(reactor.runOnce(timeout: timeout) == 1)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aCallFromAThreadEndsTheWaitOfRunOnce() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle

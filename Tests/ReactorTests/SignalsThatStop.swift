@@ -12,7 +12,7 @@ import Testing
 #endif
 
 /// SIGINT and SIGTERM. Signals are the whole process's, so each of these runs in one of its own.
-@Suite(.timeLimit(.minutes(15))) struct SignalsThatStop {
+@Suite(.timeLimit(.minutes(10))) struct SignalsThatStop {
     private static let both = [SIGINT, SIGTERM]
 
     @Test(arguments: both)
@@ -23,7 +23,8 @@ import Testing
             reactor.addSystemEventTrigger(.before, .shutdown) { events.append("shutdown") }
             for _ in 0..<3 {
                 reactor.callLater(.zero) { kill(getpid(), signal) }
-                try reactor.runOrExit()
+                let reason = try reactor.runOrExit()
+                #expect(reason == .signal(signal))
                 #expect(!reactor.isRunning)
             }
             #expect(events == ["shutdown", "shutdown", "shutdown"])
@@ -71,6 +72,41 @@ import Testing
             for number in 0..<3 { reactor.callLater(.zero) { made.append(number) } }
             try reactor.runOrExit()
             #expect(made == [0, 1, 2])
+        }
+    }
+
+    @Test(arguments: both)
+    func aSignalWhileTheRunBeginsStopsIt(signal: Int32) async {
+        await #expect(processExitsWith: .success) { [signal] in
+            let reactor = try makeReactor()
+            let trigger = reactor.addSystemEventTrigger(.before, .startup) { raiseHere(signal) }
+            try reactor.runOrExit()
+            trigger.cancel()
+        }
+    }
+
+    /// Whoever is impatient presses Ctrl-C twice. The second one is for this run, too.
+    @Test(arguments: both)
+    func aSignalWhileTheRunEndsDoesNotStopTheNextOne(signal: Int32) async {
+        await #expect(processExitsWith: .success) { [signal] in
+            let reactor = try makeReactor()
+            reactor.callLater(.zero) {
+                try reactor.stop()
+                raiseHere(signal)
+            }
+            let trigger = reactor.addSystemEventTrigger(.after, .shutdown) { raiseHere(signal) }
+            let reason = try reactor.runOrExit()
+            // Which was first.
+            #expect(reason == .stopped)
+            trigger.cancel()
+
+            var made = 0
+            reactor.callLater(.milliseconds(10)) {
+                made += 1
+                try reactor.stop()
+            }
+            try reactor.runOrExit()
+            #expect(made == 1)
         }
     }
 
@@ -230,10 +266,12 @@ import Testing
 
 extension Reactor {
     /// Runs with its signal handlers; ends the process with status 9 where nothing stops it within half a minute.
-    fileprivate func runOrExit() throws {
+    @discardableResult
+    fileprivate func runOrExit() throws -> StopReason {
         let watchdog = callLater(.seconds(30)) { exit(9) }
-        try run()
+        let reason = try run()
         try watchdog.cancel()
+        return reason
     }
 }
 

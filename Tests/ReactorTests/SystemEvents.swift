@@ -4,15 +4,15 @@ import Testing
 
 /// Triggers that are called when a run begins and when it ends.
 @Suite struct SystemEvents {
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func triggersAreCalledPhaseByPhaseAndInOrderOnEachRun() throws {
         let reactor = try makeReactor()
         var called: [String] = []
-        for (phase, event) in [
-            (SystemEventPhase.after, SystemEvent.shutdown), (.during, .startup), (.before, .shutdown),
-            (.before, .startup),
-            (.during, .shutdown), (.after, .startup),
-        ] {
+        let events: [(SystemEventPhase, SystemEvent)] = [
+            (.after, .shutdown), (.during, .startup), (.before, .shutdown), (.before, .startup), (.during, .shutdown),
+            (.after, .startup),
+        ]
+        for (phase, event) in events {
             for number in 1...2 {
                 reactor.addSystemEventTrigger(phase, event) { called.append("\(phase) \(event) \(number)") }
             }
@@ -44,7 +44,7 @@ import Testing
         #expect(reactor.runOnce() == 0)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aCancelledTriggerIsNotCalledAndLetsGoOfWhatItHolds() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -65,7 +65,7 @@ import Testing
         #expect(kept.isActive)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aTriggerMayCancelItselfAndItsNeighbours() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -85,7 +85,7 @@ import Testing
         #expect(called == ["first"])
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aThrowingTriggerIsReportedAndTheOthersAreCalled() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -99,20 +99,17 @@ import Testing
         try reactor.runUntilStopped()
         #expect(called == ["startup", "shutdown"])
         #expect(log.mishaps == [1, 2])
-        #expect(
-            log.failures.map(\.kind) == [
-                .systemEventTrigger(.during, .startup), .systemEventTrigger(.before, .shutdown),
-            ]
-        )
+        let kinds: [CallbackKind] = [.systemEventTrigger(.during, .startup), .systemEventTrigger(.before, .shutdown)]
+        #expect(log.failures.map(\.kind) == kinds)
         #expect(log.failures.first?.registeredAt.line == line)
         #expect(trigger.isActive)
     }
 
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aTriggerMayStopWhatJustBegins() throws {
         let reactor = try makeReactor()
         var called: [String] = []
-        let trigger = reactor.addSystemEventTrigger(.before, .startup) { try reactor.stop() }
+        let trigger = reactor.addSystemEventTrigger(.before, .startup) { [unowned reactor] in try reactor.stop() }
         reactor.addSystemEventTrigger(.after, .shutdown) { called.append("shutdown") }
         reactor.callLater(.zero) { called.append("call") }
         try reactor.runUntilStopped()
@@ -125,11 +122,11 @@ import Testing
     }
 
     /// For a goodbye that has to be written: the loop still turns, but it is over.
-    @Test(.timeLimit(.minutes(15)))
+    @Test(.timeLimit(.minutes(10)))
     func aShutdownTriggerMayMakePassesAndStopOnceMore() throws {
         let reactor = try makeReactor()
         var called: [String] = []
-        reactor.addSystemEventTrigger(.during, .shutdown) {
+        reactor.addSystemEventTrigger(.during, .shutdown) { [unowned reactor] in
             reactor.callLater(.zero) { called.append("goodbye") }
             #expect(reactor.runOnce() == 1)
             try reactor.stop()
