@@ -43,7 +43,7 @@ import Testing
         #expect(log.failures.map(\.kind) == (delays + [.seconds(5)]).map { .delayedCall(after: $0) })
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aFailedCallFromAThreadIsReportedWithItsCallSite() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aHandlerMayStopTheReactor() throws {
         let reactor = try makeReactor()
         reactor.onFailure = { [unowned reactor] _ in try reactor.stop() }
@@ -294,7 +294,7 @@ import Testing
         #expect(!String(decoding: output, as: UTF8.self).contains("Unhandled"))
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func tenThousandFailuresAreTenThousandLinesOnStandardError() async throws {
         let result = await #expect(
             processExitsWith: .success,
@@ -310,7 +310,7 @@ import Testing
     }
 
     /// Nobody reads what is reported: the program must neither die of it nor wait for ever.
-    @Test(.timeLimit(.minutes(10)), arguments: ["closed", "a broken pipe", "a full pipe"])
+    @Test(.timeLimit(.minutes(15)), arguments: ["closed", "a broken pipe", "a full pipe"])
     func aStandardErrorThatTakesNothingHarmsNothing(standardError: String) async {
         await #expect(processExitsWith: .success) { [standardError] in
             let reactor = try Reactor(backend: backendUnderTest())

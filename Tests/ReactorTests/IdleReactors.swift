@@ -19,7 +19,7 @@ import Testing
         case quietDescriptor, callFromThread, stoppedLoopingCall, anotherRun
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: Past.allCases)
+    @Test(.timeLimit(.minutes(15)), arguments: Past.allCases)
     func anIdleReactorUsesNoProcessorTime(past: Past) throws {
         let reactor = try makeReactor()
         var ends: [Int32] = [0, 0]

@@ -129,7 +129,7 @@ import Testing
         second.stop()
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func onTheRealClockNoCallIsEarlyAndThePhaseIsKept() throws {
         let reactor = try makeReactor()
         let clock = SuspendingClock()

@@ -46,7 +46,7 @@ import Testing
         )
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aNestedPassTakesUpTheCallsWhenRunningThatTheOuterOneHasLeft() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -63,7 +63,7 @@ import Testing
         #expect(made == ["a begins", "b", "c", "a ends"])
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aNestedPassTakesUpTheCallsFromThreadsThatTheOuterOneHasLeft() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -130,7 +130,7 @@ import Testing
         #expect(made == ["third second", "after 3.0 seconds", "after 8.0 seconds"])
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aNestedPassWithATimeoutWaitsForAThread() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle
@@ -144,7 +144,7 @@ import Testing
         #expect(nested == 1)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aStopInANestedPassEndsTheRun() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -162,7 +162,7 @@ import Testing
     }
 
     /// The run is to end; whoever waits for something inside it must not hold it up.
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aNestedPassDoesNotWaitOnceTheReactorIsStopping() throws {
         let reactor = try makeReactor()
         reactor.callLater(.zero) {

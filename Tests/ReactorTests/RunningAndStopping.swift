@@ -5,7 +5,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct RunningAndStopping {
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func runReturnsAfterStopAndNotBeforeEvenWithNothingRegistered() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle
@@ -32,7 +32,7 @@ import Testing
         #expect(calls.value == 6)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func runCanBeCalledAgain() throws {
         let reactor = try makeReactor()
         var made: [Int] = []
@@ -45,7 +45,7 @@ import Testing
         #expect(made == [0, 1, 2, 3, 4])
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func runInsideACallbackThrowsAndTheLoopGoesOn() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -71,7 +71,7 @@ import Testing
         #expect(reactor.runOnce() == 1)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func stopThrowsWhileNothingRuns() throws {
         let reactor = try makeReactor()
         #expect(throws: ReactorError.notRunning) { try reactor.stop() }
@@ -92,7 +92,7 @@ import Testing
         #expect(made == 1)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func runTellsThatItWasStopped() throws {
         let reactor = try makeReactor()
         reactor.callLater(.zero) { try reactor.stop() }
@@ -101,7 +101,7 @@ import Testing
         #expect(try reactor.run(installSignalHandlers: false) == .stopped)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func stopTwiceInAPassIsOneStop() throws {
         let reactor = try makeReactor()
         for _ in 0..<3 { reactor.callLater(.zero) { try reactor.stop() } }
@@ -116,7 +116,7 @@ import Testing
         #expect(made == 1)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func whatIsDueInThePassOfAStopIsStillCalledAndNoMore() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -133,7 +133,7 @@ import Testing
         #expect(made == ["due", "asked for after stop"])
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func isRunningTellsOfARunAndOfNothingElse() throws {
         let reactor = try makeReactor()
         var seen: [String] = []
@@ -155,7 +155,7 @@ import Testing
         #expect(seen == ["once false", "startup true", "run true", "stopped true", "shutdown true"])
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aStopFromAThreadEndsTheSleep() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aStopFromAThreadBeforeTheRunEndsIt() throws {
         let reactor = try makeReactor()
         reactor.handle.stop()
@@ -183,7 +183,7 @@ import Testing
 
     // MARK: Calls when running
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func callsWhenRunningAreMadeInOrderAndOnce() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -201,7 +201,7 @@ import Testing
         #expect(made == ["a", "b", "c", "stop", "stop"])
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func callsWhenRunningAskedForWhileItRunsAreMadeInTheNextPass() throws {
         let reactor = try makeReactor()
         var made: [String] = []
@@ -219,14 +219,14 @@ import Testing
     }
 
     /// With nothing else to wake it up.
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aCallWhenRunningIsMadeWithoutWaiting() throws {
         let reactor = try makeReactor()
         reactor.handle.callFromThread { reactor in reactor.callWhenRunning { try reactor.stop() } }
         try reactor.runUntilStopped()
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aThrowingCallWhenRunningIsReportedAndTheNextOneIsMade() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -262,7 +262,7 @@ import Testing
         #expect(log.failures.count == 1)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func runOnceWaitsForTheFirstCallback() throws {
         let reactor = try makeReactor()
         var made: [Int] = []
@@ -272,7 +272,7 @@ import Testing
         #expect(made == [1])
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: [1, 999, 5_100, 30_000])
+    @Test(.timeLimit(.minutes(15)), arguments: [1, 999, 5_100, 30_000])
     func runOnceWaitsForTheWholeTimeoutWhenNothingHappens(microseconds: Int) throws {
         let reactor = try makeReactor()
         reactor.callLater(.seconds(3_600)) { Issue.record("an hour went by") }
@@ -296,7 +296,7 @@ import Testing
         #expect(reactor.runOnce(timeout: timeout) == 1)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aCallFromAThreadEndsTheWaitOfRunOnce() throws {
         let reactor = try makeReactor()
         let handle = reactor.handle

@@ -12,7 +12,7 @@ import Testing
 #endif
 
 /// SIGINT and SIGTERM. Signals are the whole process's, so each of these runs in one of its own.
-@Suite(.timeLimit(.minutes(10))) struct SignalsThatStop {
+@Suite(.timeLimit(.minutes(15))) struct SignalsThatStop {
     private static let both = [SIGINT, SIGTERM]
 
     @Test(arguments: both)

@@ -4,7 +4,7 @@ import Testing
 
 /// Triggers that are called when a run begins and when it ends.
 @Suite struct SystemEvents {
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func triggersAreCalledPhaseByPhaseAndInOrderOnEachRun() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -44,7 +44,7 @@ import Testing
         #expect(reactor.runOnce() == 0)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aCancelledTriggerIsNotCalledAndLetsGoOfWhatItHolds() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -65,7 +65,7 @@ import Testing
         #expect(kept.isActive)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aTriggerMayCancelItselfAndItsNeighbours() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -85,7 +85,7 @@ import Testing
         #expect(called == ["first"])
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aThrowingTriggerIsReportedAndTheOthersAreCalled() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)
@@ -105,7 +105,7 @@ import Testing
         #expect(trigger.isActive)
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aTriggerMayStopWhatJustBegins() throws {
         let reactor = try makeReactor()
         var called: [String] = []
@@ -122,7 +122,7 @@ import Testing
     }
 
     /// For a goodbye that has to be written: the loop still turns, but it is over.
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aShutdownTriggerMayMakePassesAndStopOnceMore() throws {
         let reactor = try makeReactor()
         var called: [String] = []

@@ -12,7 +12,7 @@ import Testing
 #endif
 
 /// There is one in a process, so each of these has a process of its own.
-@Suite(.timeLimit(.minutes(10))) struct TheSharedReactor {
+@Suite(.timeLimit(.minutes(15))) struct TheSharedReactor {
     @Test func itIsSimplyThereAndAlwaysTheSame() async {
         await #expect(processExitsWith: .success) {
             setEnvironment("REACTOR_BACKEND", "")

@@ -5,7 +5,7 @@ import Testing
 /// Random operations on a `TimerQueue` and on a sorted list, which must never tell a difference.
 @Suite struct TimersAgreeWithANaiveModel {
     /// 1.2 million operations in all.
-    @Test(.timeLimit(.minutes(10)), arguments: Scenario.all)
+    @Test(.timeLimit(.minutes(15)), arguments: Scenario.all)
     func everyRandomOperationHasTheOutcomeThatASortedListHas(scenario: Scenario) throws {
         var comparison = Comparison(scenario)
         try comparison.run()

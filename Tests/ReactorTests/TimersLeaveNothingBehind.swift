@@ -185,7 +185,7 @@ import Testing
     /// How the timers of a burst end.
     enum Ending: CaseIterable { case cancelled, fired, halfAndHalf }
 
-    @Test(.timeLimit(.minutes(10)), arguments: Ending.allCases)
+    @Test(.timeLimit(.minutes(15)), arguments: Ending.allCases)
     func theMemoryOfABurstOfMillionsIsGivenBack(ending: Ending) throws {
         // In debug builds the two others would take ten seconds each, and show nothing more.
         let size = ending == .halfAndHalf ? 2_000_000 : 100_000

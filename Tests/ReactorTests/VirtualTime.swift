@@ -23,7 +23,7 @@ import Testing
         #expect(reactor.now == ReactorInstant(nanoseconds: 5))
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(15)))
     func aYearOfCallsIsOverAtOnceAndToTheNanosecond() throws {
         let clock = VirtualClock()
         let reactor = try makeReactor(clock: clock)
@@ -77,7 +77,7 @@ import Testing
     #if os(Linux)
         /// With no call to move on to, the loop waits for threads and descriptors, and time stands still. A signal that
         /// some handler of the process gets ends the system call early; so does stopping and continuing the process.
-        @Test(.timeLimit(.minutes(10)))
+        @Test(.timeLimit(.minutes(15)))
         func anInterruptedSleepMovesNothing() async {
             await #expect(processExitsWith: .success) {
                 var action = sigaction()

@@ -24,8 +24,9 @@ public final class LoopingCall {
         var lastInterval: UInt64?
         var next: DelayedCall?
         var isCalling = false
-        /// Whether the work of the last call goes on in a `Deferral`.
+        /// Whether the work of the last call goes on in a `Deferral`, and of which call that is.
         var isDeferred = false
+        var callNumber = 0
         /// How a deferral ended before the callback returned.
         var earlyResult: Result<Void, any Error>?
         let whenStopped: ((Result<Void, any Error>) throws -> Void)?
@@ -136,9 +137,10 @@ public final class LoopingCall {
     public func deferRestart() -> Deferral {
         guard let run, run.isCalling else { return Deferral { _ in } }
         run.isDeferred = true
+        let number = run.callNumber
         return Deferral { result in
-            // Unless the callback has thrown after it asked for this.
-            guard run.isDeferred else { return }
+            // Unless the callback has thrown after it asked for this, or another deferral of the call was first.
+            guard run.isDeferred, run.callNumber == number else { return }
             run.isDeferred = false
             if run.isCalling {
                 run.earlyResult = result
@@ -174,6 +176,7 @@ public final class LoopingCall {
         run.next = nil
         let count = countIntervals(run)
         run.isCalling = true
+        run.callNumber += 1
         var result = Result { try callback(self, count) }
         run.isCalling = false
         if case .success = result {
@@ -228,7 +231,7 @@ public final class LoopingCall {
         var delay = Duration.zero
         if length > 0 {
             let elapsed = now.nanoseconds - run.origin.nanoseconds
-            delay = .nanoseconds(Int64(clamping: length - elapsed % length))
+            delay = Reactor.Instant(nanoseconds: elapsed % length).duration(to: Reactor.Instant(nanoseconds: length))
         }
         callLater(delay, run)
     }

@@ -102,7 +102,9 @@ struct TimerStore<Payload>: ~Copyable {
         unsafe node.pointee.deadline = deadline
         unsafe node.pointee.order = order
         if deadline >> TimerWheel.tickBits > wheel.tick {
-            unsafe node.pointee.stamp &+= 1
+            // Not a number of the slot's own: that begins anew with the slot's memory, and the entries of the timers it
+            // had before would count as those of this one, and stay.
+            unsafe node.pointee.stamp = UInt32(truncatingIfNeeded: order)
             unsafe node.pointee.place = .waiting
             unsafe wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: node.pointee.stamp))
         } else {
