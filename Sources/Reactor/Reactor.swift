@@ -301,8 +301,8 @@ public final class Reactor {
     private func signalsThatStop() -> [SignalSource] {
         [SignalDispositions.interrupt, SignalDispositions.terminate].compactMap { signal in
             guard !SignalDispositions.isIgnored(signal) else { return nil }
-            let source = StopSource(loop: loop, signal: signal) { [weak self] in
-                if self?.state == .running { self?.state = .stopping(.signal(signal)) }
+            let source = StopSource(loop: loop, signal: signal) { [unowned self] in
+                if state == .running { state = .stopping(.signal(signal)) }
             }
             return (try? source.start()) == nil ? nil : source
         }

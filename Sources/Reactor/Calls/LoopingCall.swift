@@ -12,12 +12,16 @@ public final class LoopingCall {
     /// Weak, so that a reactor that goes away takes its looping calls with it: their next calls refer to them.
     private weak var reactor: Reactor?
     private let callback: (LoopingCall, Int) throws -> Void
-    /// Kept alive by its next call, or by its deferral, while it is under way.
-    private weak var run: Run?
+    /// Kept alive by its next call, or by its deferral, while it is under way; it takes itself out when it goes.
+    private unowned var run: Run?
+    private var runNumber: UInt64 = 0
 
     /// What lasts from a start to its stop.
     private final class Run {
         let loopingCall: LoopingCall
+        /// Makes the calls, so it is there when they are made.
+        unowned let reactor: Reactor
+        let number: UInt64
         /// The calls are due whole intervals after this.
         var origin: Reactor.Instant
         /// The number of the interval, since `origin`, in which the last call was made; nil if none was.
@@ -33,12 +37,20 @@ public final class LoopingCall {
 
         init(
             _ loopingCall: LoopingCall,
+            on reactor: Reactor,
             origin: Reactor.Instant,
             whenStopped: ((Result<Void, any Error>) throws -> Void)?
         ) {
             self.loopingCall = loopingCall
+            self.reactor = reactor
             self.origin = origin
             self.whenStopped = whenStopped
+            loopingCall.runNumber += 1
+            number = loopingCall.runNumber
+        }
+
+        deinit {
+            if loopingCall.runNumber == number { loopingCall.run = nil }
         }
     }
 
@@ -97,7 +109,7 @@ public final class LoopingCall {
         guard interval >= .zero else { throw .negativeInterval(interval) }
         guard let reactor else { throw .reactorIsGone }
         self.interval = interval
-        let run = Run(self, origin: reactor.now, whenStopped: whenStopped)
+        let run = Run(self, on: reactor, origin: reactor.now, whenStopped: whenStopped)
         self.run = run
         if now {
             callLater(.zero, run)
@@ -118,8 +130,8 @@ public final class LoopingCall {
 
     /// Counts the intervals from now on: the next call is due one interval from now. Does nothing where it does not run.
     public func reset() {
-        guard let run, let reactor else { return }
-        run.origin = reactor.now
+        guard let run else { return }
+        run.origin = run.reactor.now
         run.lastInterval = 0
         reschedule(run)
     }
@@ -226,7 +238,7 @@ public final class LoopingCall {
 
     /// At the first whole number of intervals since the origin that lies in the future.
     private func schedule(_ run: Run) {
-        guard let now = reactor?.now else { return }
+        let now = run.reactor.now
         let length = intervalLength
         var delay = Duration.zero
         if length > 0 {
@@ -238,13 +250,13 @@ public final class LoopingCall {
 
     /// The closure captures one object, so that Swift allocates nothing for it.
     private func callLater(_ delay: Duration, _ run: Run) {
-        run.next = reactor?.callLater(delay) { run.loopingCall.call(run) }
+        run.next = run.reactor.callLater(delay) { run.loopingCall.call(run) }
     }
 
     private func countIntervals(_ run: Run) -> Int {
         let length = intervalLength
-        guard length > 0, let reactor else { return 1 }
-        let current = (reactor.now.nanoseconds - run.origin.nanoseconds) / length
+        guard length > 0 else { return 1 }
+        let current = (run.reactor.now.nanoseconds - run.origin.nanoseconds) / length
         defer { run.lastInterval = current }
         guard let last = run.lastInterval else { return Int(clamping: current) + 1 }
         return Int(clamping: current - last)

@@ -142,7 +142,7 @@ import CLibev
         if retired.isEmpty { swap(&sources, &retired) }
     }
 
-    /// To be called for each start and stop: in the next poll libev tells the kernel of the change, and aborts if the
+    /// To be called where what a descriptor is watched for changes, but not to nothing: in the next poll libev tells the kernel of the change, and aborts if the
     /// descriptor was closed meanwhile (it does so even when one of two watchers was only stopped).
     func noteChange(of descriptor: Int32) {
         hasChanges = true

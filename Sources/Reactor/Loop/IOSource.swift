@@ -49,11 +49,11 @@ struct IOEvents: OptionSet {
         unsafe ev_io_start(loop.pointer, watcher)
     }
 
-    /// Ceases to watch; readiness that is already pending is not delivered any more.
+    /// Ceases to watch; readiness that is already pending is not delivered any more. Where other sources of the descriptor
+    /// go on, `noteChange` has to follow: libev tells the kernel what they are interested in.
     func stop() {
         guard isStarted else { return }
         isStarted = false
-        loop.noteChange(of: descriptor)
         unsafe ev_io_stop(loop.pointer, watcher)
     }
 

@@ -1,5 +1,4 @@
 import CLibev
-import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -85,7 +84,7 @@ enum SignalDispositions {
         var previous: sigaction
     }
 
-    private static let watched = Mutex<[Int32: Watched]>([:])
+    private static let watched = ThreadLock<[Int32: Watched]>([:])
 
     static func acquire(_ signal: Int32, for loop: ObjectIdentifier) throws(SignalError) {
         guard signal > 0, signal < NSIG else { throw .outOfRange(signal) }

@@ -16,7 +16,7 @@ final class ThreadCalls<Owner>: Sendable {
         var isClosed = false
     }
 
-    private let state = Mutex(State())
+    private let state = ThreadLock(State())
     private let hasCalls = Atomic<Bool>(false)
     private let wakeup: Wakeup
 

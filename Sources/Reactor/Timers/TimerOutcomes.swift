@@ -1,37 +1,57 @@
-/// What became of 64 timers that were added one after the other: the part of a handle that outlives the timer.
+/// What became of 1,024 timers that were added one after the other: the part of a handle that outlives the timer.
 ///
 /// A handle must tell for ever whether its timer was fired or cancelled, while the timer's slot is used again at once.
-/// An object for each timer would be an allocation for each; one for 64 is hardly any, and fits in one cache line. It
-/// lives as long as a handle or a pending timer needs it.
+/// An object for each timer would be an allocation for each; one for a thousand is as good as none. It lives as long as
+/// a handle or a pending timer needs it.
 @safe final class TimerOutcomes {
-    static var capacity: UInt8 { 64 }
-    static var none: UInt32 { .max }
+    static let capacity = 1_024
 
     /// Its number in the queue's table; `none` once all its timers are over, so that all that is left are the outcomes.
     fileprivate(set) var number: UInt32
-    fileprivate var pending: UInt32 = 0
-    private var cancelled: UInt64 = 0
-    /// Whom the queue belongs to, so that a handle needs only this one reference.
-    fileprivate var owner: AnyObject?
+    static let none = UInt32.max
+
+    /// Whom the queue belongs to, so that a handle needs only this one reference; nil once all its timers are over.
+    fileprivate(set) var owner: AnyObject?
+
+    /// A bit for each cancelled timer, from the first such on.
+    private var cancelled: UnsafeMutablePointer<UInt64>?
 
     fileprivate init(number: UInt32, owner: AnyObject?) {
         self.number = number
         self.owner = owner
     }
 
-    @inline(__always)
-    fileprivate func recordCancellation(_ offset: UInt8) { cancelled |= 1 << UInt64(offset) }
+    deinit {
+        unsafe cancelled?.deallocate()
+    }
 
-    /// Of a timer that is over: cancelled, or else it was fired.
-    func wasCancelled(_ offset: UInt8) -> Bool { cancelled & 1 << UInt64(offset) != 0 }
-
-    /// Whom the queue belongs to; nil if all 64 timers are over, and the queue has forgotten them.
+    /// The owner; nil once all the timers are over.
     ///
     /// The type is not checked in a release build: a checked cast would be a call at each use of a handle.
     @inline(__always)
     func owner<Owner: AnyObject>(_ type: Owner.Type) -> Owner? {
         guard let owner else { return nil }
         return unsafe unsafeDowncast(owner, to: type)
+    }
+
+    @inline(__always)
+    fileprivate func recordCancellation(_ offset: UInt16) {
+        let bits = unsafe cancelled ?? allocate()
+        unsafe bits[Int(offset >> 6)] |= 1 << UInt64(offset & 63)
+    }
+
+    @inline(never)
+    private func allocate() -> UnsafeMutablePointer<UInt64> {
+        let bits = UnsafeMutablePointer<UInt64>.allocate(capacity: Self.capacity / 64)
+        unsafe bits.initialize(repeating: 0, count: Self.capacity / 64)
+        unsafe cancelled = unsafe bits
+        return unsafe bits
+    }
+
+    /// Of a timer that is over: cancelled, or else it was fired.
+    func wasCancelled(_ offset: UInt16) -> Bool {
+        guard let bits = unsafe cancelled else { return false }
+        return unsafe bits[Int(offset >> 6)] & 1 << UInt64(offset & 63) != 0
     }
 }
 
@@ -42,15 +62,20 @@
 @safe struct TimerIdentities: ~Copyable {
     @safe struct Block {
         var outcomes: Unmanaged<TimerOutcomes>?
+        var pending = 0
     }
 
     private var blocks = TimerTable<Block>()
     private var vacant: [UInt32] = []
-    private var current: UInt32 = 0
+    private var currentNumber: UInt32 = 0
     private var issued = TimerOutcomes.capacity
-
     /// Whom the queue belongs to.
     unowned var owner: AnyObject?
+
+    init() {
+        blocks.append(Block())
+        vacant = [0]
+    }
 
     deinit {
         for number in 0..<blocks.count { close(UInt32(number)) }
@@ -65,25 +90,25 @@
 
     /// The identity of the next timer, which counts as pending from now on.
     @inline(__always)
-    mutating func issue() -> (outcomes: Unmanaged<TimerOutcomes>, block: UInt32, offset: UInt8) {
+    mutating func issue() -> (outcomes: Unmanaged<TimerOutcomes>, block: UInt32, offset: UInt16) {
         if issued == TimerOutcomes.capacity { openBlock() }
-        let offset = issued
+        let offset = UInt16(truncatingIfNeeded: issued)
         issued += 1
-        let outcomes = unsafe blocks[Int(current)].pointee.outcomes.unsafelyUnwrapped
-        unsafe outcomes._withUnsafeGuaranteedRef { $0.pending += 1 }
-        return unsafe (outcomes, current, offset)
+        let block = unsafe blocks[Int(currentNumber)]
+        unsafe block.pointee.pending += 1
+        return unsafe (block.pointee.outcomes.unsafelyUnwrapped, currentNumber, offset)
     }
 
     /// The timer is over.
     @inline(__always)
-    mutating func retire(block number: UInt32, offset: UInt8, cancelled: Bool) {
-        let isEmpty = unsafe blocks[Int(number)].pointee.outcomes.unsafelyUnwrapped._withUnsafeGuaranteedRef {
-            outcomes in
-            if cancelled { outcomes.recordCancellation(offset) }
-            outcomes.pending -= 1
-            return outcomes.pending == 0
+    mutating func retire(block number: UInt32, offset: UInt16, cancelled: Bool) {
+        let block = unsafe blocks[Int(number)]
+        if cancelled {
+            unsafe block.pointee.outcomes.unsafelyUnwrapped
+                ._withUnsafeGuaranteedRef { $0.recordCancellation(offset) }
         }
-        if isEmpty { closeIfFull(number) }
+        unsafe block.pointee.pending -= 1
+        if unsafe block.pointee.pending == 0 { closeIfFull(number) }
     }
 
     /// The block to which a pending timer belongs.
@@ -96,13 +121,13 @@
         let number = vacant.popLast() ?? UInt32(blocks.count)
         if Int(number) == blocks.count { blocks.append(Block()) }
         unsafe blocks[Int(number)].pointee.outcomes = .passRetained(TimerOutcomes(number: number, owner: owner))
-        current = number
+        currentNumber = number
         issued = 0
     }
 
     @inline(never)
     private mutating func closeIfFull(_ number: UInt32) {
-        guard number != current || issued == TimerOutcomes.capacity else { return }
+        guard number != currentNumber || issued == TimerOutcomes.capacity else { return }
         close(number)
         vacant.append(number)
     }

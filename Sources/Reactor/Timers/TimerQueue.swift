@@ -12,7 +12,7 @@
     /// A handle. It keeps no timer alive, and stays truthful for ever.
     struct Ticket {
         let index: UInt32
-        let offset: UInt8
+        let offset: UInt16
         let outcomes: TimerOutcomes
 
         static func == (left: Ticket, right: Ticket) -> Bool {

@@ -21,7 +21,7 @@ import CPrefetch
         var nextFree: Index
         /// Which timer it is: the one of this offset in this block (`TimerOutcomes`).
         var block: UInt32
-        var offset: UInt8
+        var offset: UInt16
         var place: Place
     }
 

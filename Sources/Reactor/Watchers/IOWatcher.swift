@@ -34,7 +34,7 @@ public final class IOWatcher {
         watchers.owner.check("IOWatcher.pause", CallSite(fileID: fileID, line: line))
         guard let registration, !isPaused else { return }
         isPaused = true
-        registration.stop()
+        watchers.pause(registration)
     }
 
     /// Watches again. Does nothing on a watcher that is not paused.

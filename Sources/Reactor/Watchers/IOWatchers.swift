@@ -68,13 +68,24 @@ final class IOWatchers {
             let position = watched.registrations.firstIndex(where: { $0 === registration })
         else { return }
         watched.registrations.remove(at: position)
-        if watched.registrations.isEmpty {
+        if !watched.registrations.isEmpty {
+            loop.noteChange(of: descriptor)
+        } else {
             table[Int(descriptor)] = nil
             if watched.identity.isAlwaysReady { alwaysReadyCount -= 1 }
             loop.forgetInKernel(descriptor)
         }
         registration.close()
         registration.watcher.cancelled()
+    }
+
+    /// Stops one, which may be started again.
+    func pause(_ registration: IORegistration) {
+        registration.stop()
+        if let watched = watched(registration.descriptor), watched.registrations.count > 1 {
+            loop.noteChange(of: registration.descriptor)
+        }
+        sweepIsStale = true
     }
 
     /// Cancels all of them, and gives them back.
@@ -87,13 +98,13 @@ final class IOWatchers {
     /// To be called before each poll: libev aborts when it meets a closed descriptor, so none may be left by then. All
     /// are cancelled before the first is reported, and since a handler may close more, it looks again after that.
     func beforePoll(mayBlock: Bool) {
-        var failures: [CallbackFailure] = []
-        repeat {
-            failures = []
-            if loop.forEachChange({ failures += cancelIfClosed($0) }) { sweepIsStale = true }
-            if sweepsBeforePoll(mayBlock: mayBlock) { failures += cancelAllClosed() }
-            for failure in failures { door.report(failure) }
-        } while !failures.isEmpty
+        while true {
+            var failures: [CallbackFailure]?
+            if loop.forEachChange({ cancelIfClosed($0, &failures) }) { sweepIsStale = true }
+            if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&failures) }
+            guard let failures else { return }
+            report(failures)
+        }
     }
 
     /// Throws where the descriptor is not the file any more for which `registration` was made, which is then cancelled;
@@ -116,15 +127,15 @@ final class IOWatchers {
         for failure in failures { door.report(failure) }
     }
 
-    private func cancelIfClosed(_ descriptor: Int32) -> [CallbackFailure] {
-        guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return [] }
-        return cancelClosed(descriptor)
+    private func cancelIfClosed(_ descriptor: Int32, _ failures: inout [CallbackFailure]?) {
+        guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
+        failures = (failures ?? []) + cancelClosed(descriptor)
     }
 
-    private func cancelAllClosed() -> [CallbackFailure] {
+    private func cancelAllClosed(_ failures: inout [CallbackFailure]?) {
         if sweepIsStale { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
         sweepIsStale = false
-        return sweep.closedDescriptors().flatMap(cancelClosed)
+        for descriptor in sweep.closedDescriptors() { failures = (failures ?? []) + cancelClosed(descriptor) }
     }
 
     /// The number is not the file's any more. If it is another's by now, the kernel's set may hold both.
