@@ -68,6 +68,7 @@ final class IOWatchers {
             let position = watched.registrations.firstIndex(where: { $0 === registration })
         else { return }
         watched.registrations.remove(at: position)
+        sweepIsStale = true
         if !watched.registrations.isEmpty {
             loop.noteChange(of: descriptor)
         } else {
@@ -135,7 +136,9 @@ final class IOWatchers {
     private func cancelAllClosed(_ failures: inout [CallbackFailure]?) {
         if sweepIsStale { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
         sweepIsStale = false
-        for descriptor in sweep.closedDescriptors() { failures = (failures ?? []) + cancelClosed(descriptor) }
+        for descriptor in sweep.closedDescriptors() where watched(descriptor) != nil {
+            failures = (failures ?? []) + cancelClosed(descriptor)
+        }
     }
 
     /// The number is not the file's any more. If it is another's by now, the kernel's set may hold both.
