@@ -120,8 +120,10 @@ final class IOWatchers {
     /// libev, or the kernel, will not watch the descriptor any more.
     @inline(never)
     func refused(_ descriptor: Int32) {
-        let isOpen = FileIdentity(of: descriptor) != nil
-        report(cancelAll(descriptor, isOpen ? .refused(descriptor) : .closedWhileWatched(descriptor)))
+        // select says it of closed ones alone; by now the number may be another file's.
+        let isSame = watched(descriptor)?.identity == FileIdentity(of: descriptor)
+        let isRefused = isSame && loop.backend.kernelKeepsTheSet
+        report(cancelAll(descriptor, isRefused ? .refused(descriptor) : .closedWhileWatched(descriptor)))
     }
 
     private func report(_ failures: [CallbackFailure]) {
