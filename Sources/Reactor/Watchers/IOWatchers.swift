@@ -68,6 +68,7 @@ final class IOWatchers {
             let position = watched.registrations.firstIndex(where: { $0 === registration })
         else { return }
         watched.registrations.remove(at: position)
+        sweepIsStale = true
         if !watched.registrations.isEmpty {
             loop.noteChange(of: descriptor)
         } else {
@@ -119,8 +120,10 @@ final class IOWatchers {
     /// libev, or the kernel, will not watch the descriptor any more.
     @inline(never)
     func refused(_ descriptor: Int32) {
-        let isOpen = FileIdentity(of: descriptor) != nil
-        report(cancelAll(descriptor, isOpen ? .refused(descriptor) : .closedWhileWatched(descriptor)))
+        // select says it of closed ones alone; by now the number may be another file's.
+        let isSame = watched(descriptor)?.identity == FileIdentity(of: descriptor)
+        let isRefused = isSame && loop.backend.kernelKeepsTheSet
+        report(cancelAll(descriptor, isRefused ? .refused(descriptor) : .closedWhileWatched(descriptor)))
     }
 
     private func report(_ failures: [CallbackFailure]) {
@@ -135,7 +138,9 @@ final class IOWatchers {
     private func cancelAllClosed(_ failures: inout [CallbackFailure]?) {
         if sweepIsStale { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
         sweepIsStale = false
-        for descriptor in sweep.closedDescriptors() { failures = (failures ?? []) + cancelClosed(descriptor) }
+        for descriptor in sweep.closedDescriptors() where watched(descriptor) != nil {
+            failures = (failures ?? []) + cancelClosed(descriptor)
+        }
     }
 
     /// The number is not the file's any more. If it is another's by now, the kernel's set may hold both.
