@@ -70,6 +70,8 @@ public final class Reactor {
     }
 
     deinit {
+        // It may hold a watcher, which holds all this.
+        door.onFailure = nil
         threadCalls.close()
         calls.close()
         _ = watchers.removeAll()

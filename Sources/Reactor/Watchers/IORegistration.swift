@@ -2,7 +2,7 @@
 class IORegistration: IOSource {
     final let watcher: IOWatcher
     final let number: UInt64
-    fileprivate final let watchers: IOWatchers
+    final let watchers: IOWatchers
     fileprivate final let door: Door
     fileprivate final let keepsAfterFailure: Bool
 
