@@ -43,6 +43,9 @@ import CLibev
     /// Whether libev may go through all descriptors before the next poll, one system call for each, and abort on any
     /// that is closed.
     private(set) var isRebuilding = false
+    #if os(Linux)
+        private var stale = StaleRegistrations()
+    #endif
     /// Whether the kernel's set is the parent's too, this being a forked child that has not polled yet.
     private var isShared = false
 
@@ -92,6 +95,9 @@ import CLibev
     func rebuild() {
         guard backend.kernelKeepsTheSet else { return }
         isRebuilding = true
+        #if os(Linux)
+            stale.removeAll()
+        #endif
         unsafe ev_loop_fork(pointer)
     }
 
@@ -164,10 +170,31 @@ import CLibev
     }
 
     /// Takes a descriptor, whose last source was just closed, out of the kernel's set; see `Descriptor.remove`.
-    func forgetInKernel(_ descriptor: Int32) {
-        // In a forked child the set is still the parent's, until libev has made another.
-        guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
-        Descriptor.remove(descriptor, fromEpoll: backendDescriptor)
+    func forgetInKernel(_ descriptor: Int32, unlessIsSame isSame: () -> Bool) {
+        #if os(Linux)
+            // In a forked child the set is still the parent's, until libev has made another.
+            guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
+            // Where it is not there, libev has taken it out already, or the number is not the file's any more.
+            if !Descriptor.remove(descriptor, fromEpoll: backendDescriptor), !isSame() { stale.suspect(descriptor) }
+        #endif
+    }
+
+    /// Sees to it that the kernel's set holds no file under a number that is not the file's any more. Before each poll;
+    /// `isWatched` tells of a number whether it has sources.
+    func forgetStale(isWatched: (Int32) -> Bool) {
+        #if os(Linux)
+            if stale.isEmpty || isShared { return }
+            let isConfirmed = stale.isConfirmed(inEpoll: backendDescriptor) {
+                isWatched($0) && !changedDescriptors.contains($0)
+            }
+            if isConfirmed { rebuild() }
+        #endif
+    }
+
+    /// Whether epoll does not take a descriptor, which is not in it yet: it says that even when asked to take it out.
+    func refusesInKernel(_ descriptor: Int32) -> Bool {
+        guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return false }
+        return !Descriptor.remove(descriptor, fromEpoll: backendDescriptor) && errno == EPERM
     }
 
     /// Whether this process was forked since the last call; the kernel's state is then rebuilt at the next poll, as

@@ -55,8 +55,9 @@ final class IOWatchers {
     private func record(_ descriptor: Int32, _ identity: FileIdentity) -> WatchedDescriptor {
         if let watched = watched(descriptor) { return watched }
         while table.count <= Int(descriptor) { table.append(nil) }
-        let watched = WatchedDescriptor(identity: identity)
-        if identity.isAlwaysReady { alwaysReadyCount += 1 }
+        let isAlwaysReady = identity.isAlwaysReady || identity.isDevice && loop.refusesInKernel(descriptor)
+        let watched = WatchedDescriptor(identity: identity, isAlwaysReady: isAlwaysReady)
+        if isAlwaysReady { alwaysReadyCount += 1 }
         table[Int(descriptor)] = watched
         return watched
     }
@@ -73,8 +74,8 @@ final class IOWatchers {
             loop.noteChange(of: descriptor)
         } else {
             table[Int(descriptor)] = nil
-            if watched.identity.isAlwaysReady { alwaysReadyCount -= 1 }
-            loop.forgetInKernel(descriptor)
+            if watched.isAlwaysReady { alwaysReadyCount -= 1 }
+            loop.forgetInKernel(descriptor) { watched.identity == FileIdentity(of: descriptor) }
         }
         registration.close()
         registration.watcher.cancelled()
@@ -101,6 +102,7 @@ final class IOWatchers {
     func beforePoll(mayBlock: Bool) {
         while true {
             var failures: [CallbackFailure]?
+            loop.forgetStale { watched($0) != nil }
             if loop.forEachChange({ cancelIfClosed($0, &failures) }) { sweepIsStale = true }
             if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&failures) }
             guard let failures else { return }
@@ -182,7 +184,11 @@ final class IOWatchers {
 private final class WatchedDescriptor {
     /// The file that the number stood for when the first watcher came.
     let identity: FileIdentity
+    let isAlwaysReady: Bool
     var registrations: [IORegistration] = []
 
-    init(identity: FileIdentity) { self.identity = identity }
+    init(identity: FileIdentity, isAlwaysReady: Bool) {
+        self.identity = identity
+        self.isAlwaysReady = isAlwaysReady
+    }
 }
