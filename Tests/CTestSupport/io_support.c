@@ -258,7 +258,7 @@ int io_wait(pid_t child) {
 static bool is_traced(void) {
     char line[256];
     int tracer = 0;
-    FILE *status = fopen("/proc/self/status", "r");
+    FILE *status = fopen("/proc/thread-self/status", "r");
     if (!status) return false;
     while (fgets(line, sizeof line, status))
         if (sscanf(line, "TracerPid: %d", &tracer) == 1) break;
@@ -357,6 +357,15 @@ void io_raise(int signal) {
     pthread_sigmask(SIG_UNBLOCK, &set, &previous);
     raise(signal);
     pthread_sigmask(SIG_SETMASK, &previous, 0);
+}
+
+bool io_has_thread_sanitizer(void) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
 }
 
 uint64_t io_thread_cpu_time(void) {

@@ -89,6 +89,7 @@ void io_unblock_signals(void);
 // raise(3), delivered before it returns: the threads of a pool have all signals blocked.
 void io_raise(int signal);
 
+bool io_has_thread_sanitizer(void);
 // CPU time of the calling thread, in nanoseconds.
 uint64_t io_thread_cpu_time(void);
 
