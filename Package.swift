@@ -16,7 +16,8 @@ let package = Package(
             providers: [.apt(["libev-dev"]), .brew(["libev"])]
         ),
         .systemLibrary(name: "CPrefetch"),
-        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch"], swiftSettings: settings),
+        .target(name: "CSignals"),
+        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch", "CSignals"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",
