@@ -246,6 +246,7 @@ import CLibev
         #if os(Linux)
             stale.removeAll()
             host?.renewAfterFork()
+            host?.watch(wakeup.descriptor)
         #endif
         unsafe ev_loop_fork(pointer)
         return true
@@ -259,7 +260,8 @@ import CLibev
         #if os(Linux)
             if let host { return host.descriptor }
             let host = try HostDescriptor()
-            guard host.watch(backendDescriptor) else { throw .outOfDescriptors }
+            // The wake-up itself too: it is to be seen before the first poll tells libev's set of it.
+            guard host.watch(wakeup.descriptor), host.watch(backendDescriptor) else { throw .outOfDescriptors }
             self.host = host
             return host.descriptor
         #else
