@@ -246,7 +246,6 @@ import CLibev
         #if os(Linux)
             stale.removeAll()
             host?.renewAfterFork()
-            host?.watch(wakeup.descriptor)
         #endif
         unsafe ev_loop_fork(pointer)
         return true
