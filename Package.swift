@@ -17,7 +17,12 @@ let package = Package(
         ),
         .systemLibrary(name: "CPrefetch"),
         .target(name: "CSignals"),
-        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch", "CSignals"], swiftSettings: settings),
+        .target(name: "CTraceback"),
+        .target(
+            name: "Reactor",
+            dependencies: ["CLibev", "CPrefetch", "CSignals", "CTraceback"],
+            swiftSettings: settings
+        ),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",

@@ -40,7 +40,7 @@ public final class Reactor {
     let signals: SignalWatchers
     let loop: EventLoop
     private let alarm: Alarm
-    private let door = Door()
+    let door = Door()
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<Reactor>
     private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
@@ -69,11 +69,16 @@ public final class Reactor {
         watchers = IOWatchers(loop: loop, door: door, owner: owner)
         signals = SignalWatchers(loop: loop, door: door, owner: owner)
         threadCalls = ThreadCalls(wakeup: loop.wakeup)
+        setSlowCallbackThreshold(Defaults.slowCallbackThreshold)
+        setStuckCallbackLimit(Defaults.stuckCallbackLimit)
     }
 
     deinit {
-        // It may hold a watcher, which holds all this.
+        // They may hold a watcher, which holds all this.
+        door.removeInstruments()
         door.onFailure = nil
+        door.onSlowCallback = nil
+        door.summarize(all: true)
         threadCalls.close()
         calls.close()
         _ = watchers.removeAll()
@@ -113,9 +118,12 @@ public final class Reactor {
             for stopper in stoppers { stopper.close() }
             state = .idle
         }
-        fire(.startup)
-        while state == .running { pass(mayBlock: true, until: .max) }
-        fire(.shutdown)
+        door.throwRecorder.whileArmed {
+            fire(.startup)
+            while state == .running { pass(mayBlock: true, until: .max) }
+            fire(.shutdown)
+        }
+        door.summarize(all: true)
         if case .stopping(let reason) = state { return reason }
         return .stopped
     }
@@ -141,9 +149,11 @@ public final class Reactor {
         owner.check("Reactor.runOnce", CallSite(fileID: fileID, line: line))
         let before = door.entered
         let limit = ReactorInstant(nanoseconds: timeout > .zero ? calls.now : 0).advanced(by: max(timeout, .zero))
-        repeat {
-            pass(mayBlock: timeout > .zero, until: limit.nanoseconds)
-        } while timeout > .zero && door.entered == before && !state.isStopping && calls.now < limit.nanoseconds
+        door.throwRecorder.whileArmed {
+            repeat {
+                pass(mayBlock: timeout > .zero, until: limit.nanoseconds)
+            } while timeout > .zero && door.entered == before && !state.isStopping && calls.now < limit.nanoseconds
+        }
         return door.entered &- before
     }
 
@@ -216,9 +226,24 @@ public final class Reactor {
         }
     }
 
+    /// How much of a traceback the reports on standard error show; with `.off`, none is taken at all. At first what the
+    /// environment variable `REACTOR_TRACEBACK` says (`off`, `short` or `full`), and without it `.short`.
+    public var tracebacks: TracebackStyle {
+        get {
+            owner.check("Reactor.tracebacks", CallSite(fileID: #fileID, line: #line))
+            return door.tracebacks
+        }
+        set {
+            owner.check("Reactor.tracebacks", CallSite(fileID: #fileID, line: #line))
+            door.tracebacks = newValue
+        }
+    }
+
     /// Reports a failure as if a callback of the reactor had thrown it, for code that catches its callbacks' errors.
     public func report(_ failure: CallbackFailure, fileID: StaticString = #fileID, line: UInt = #line) {
         owner.check("Reactor.report", CallSite(fileID: fileID, line: line))
+        var failure = failure
+        if failure.traceback == nil { failure.traceback = door.traceback(of: failure.error) }
         door.report(failure)
     }
 
@@ -230,9 +255,11 @@ public final class Reactor {
         if loop.noticeFork() { renewAfterFork() }
         watchers.beforePoll(mayBlock: mayBlock)
         if mayBlock { loop.wakeup.prepareToSleep() }
-        loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
+        let blocks = mayBlock && isIdle && maySleep(until: limit)
+        if door.isObserved { door.observe { loop.poll(block: blocks) } } else { loop.poll(block: blocks) }
         loop.wakeup.endSleep()
         if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
+        if door.summaryDue != .max { door.summarize() }
         callWhenRunningCalls()
         callThreadCalls()
         calls.callDue()
@@ -248,13 +275,16 @@ public final class Reactor {
             && (!hasWhenRunning || !isDriven) && !state.isStopping
     }
 
+    /// Whether its time is not the machine's.
+    var isVirtual: Bool { clock != nil }
+
     /// Whether somebody, here or in a foreign loop, goes on making passes.
     private var isDriven: Bool { state != .idle || isHosted }
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
     private func maySleep(until limit: UInt64) -> Bool {
         if clock != nil { return min(calls.nextDeadline, limit) == .max }
-        let wakeUp = min(calls.wakeUp, limit)
+        let wakeUp = min(calls.wakeUp, limit, door.summaryDue)
         if wakeUp == .max, !alarm.isSet { return true }
         let now = MonotonicClock.now()
         guard wakeUp > now else { return false }

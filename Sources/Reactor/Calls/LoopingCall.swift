@@ -6,6 +6,8 @@
 public final class LoopingCall {
     /// Where it was made.
     public let registeredAt: CallSite
+    /// What reports call it; nil at first.
+    public var label: String?
     /// The time between two calls; nil before the first start.
     public private(set) var interval: Duration?
 
@@ -226,7 +228,13 @@ public final class LoopingCall {
     private func report(_ error: any Error, _ consequence: CallbackFailure.Consequence) {
         let kind = CallbackKind.loopingCall(every: interval ?? .zero)
         reactor?.report(
-            CallbackFailure(error: error, kind: kind, registeredAt: registeredAt, consequence: consequence)
+            CallbackFailure(
+                error: error,
+                kind: kind,
+                label: label,
+                registeredAt: registeredAt,
+                consequence: consequence
+            )
         )
     }
 
@@ -248,9 +256,12 @@ public final class LoopingCall {
         callLater(delay, run)
     }
 
-    /// The closure captures one object, so that Swift allocates nothing for it.
+    /// The closure captures one object, so that Swift allocates nothing for it. To whoever looks, it was asked for where
+    /// the looping call was made.
     private func callLater(_ delay: Duration, _ run: Run) {
-        run.next = run.reactor.callLater(delay) { run.loopingCall.call(run) }
+        run.next = run.reactor.callLater(delay, fileID: registeredAt.fileID, line: UInt(registeredAt.line)) {
+            run.loopingCall.call(run)
+        }
     }
 
     private func countIntervals(_ run: Run) -> Int {

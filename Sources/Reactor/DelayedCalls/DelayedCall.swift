@@ -128,7 +128,19 @@ final class DelayedCalls {
     func callDue() {
         guard queue.count > 0 else { return }
         queue.collect(now: now)
+        if door.isObserved { return callDueObserved() }
         while let call = queue.next() {
+            door.enter(call, call.callback)
+        }
+    }
+
+    /// The same, with the deadline of each for the instruments.
+    @inline(never)
+    private func callDueObserved() {
+        while true {
+            let deadline = queue.nextDeadline
+            guard let call = queue.next() else { return }
+            if clock == nil { door.due = ReactorInstant(nanoseconds: deadline) }
             door.enter(call, call.callback)
         }
     }

@@ -10,12 +10,35 @@ final class Door {
     /// How many callbacks have been entered, for `runOnce` to tell what it did.
     private(set) var entered = 0
 
+    /// Replaces the line on standard error about a slow callback.
+    var onSlowCallback: ((SlowCallback) throws -> Void)?
+
     private var isReporting = false
+
+    /// Where errors were thrown.
+    let throwRecorder = ThrowRecorder()
+    private var reporter = FailureReporter()
+    /// When `summarize` has something to say; `UInt64.max` for never.
+    private(set) var summaryDue = UInt64.max
+
+    /// How much of a traceback reports to standard error show.
+    var tracebacks = Defaults.tracebacks {
+        didSet { throwRecorder.isEnabled = tracebacks != .off }
+    }
+
+    /// Whether there are instruments: the one thing about them that is looked at with each callback.
+    private(set) var isObserved = false
+    private let instruments = Instruments()
+    /// The deadline of the delayed call that is entered next, if instruments are to be told of it.
+    var due: ReactorInstant?
+
+    init() { throwRecorder.isEnabled = tracebacks != .off }
 
     /// Calls `body`, on behalf of what `origin` registered.
     @inline(__always)
     func enter(_ origin: some CallbackOrigin, _ body: () throws -> Void) {
         entered &+= 1
+        if isObserved { return enterObserved(origin, body) }
         do {
             try body()
         } catch {
@@ -23,33 +46,152 @@ final class Door {
         }
     }
 
-    /// Apart, so that the way without an error needs no room on the stack for a failure.
     @inline(never)
     private func failed(_ origin: some CallbackOrigin, _ error: any Error) {
+        failed(origin, error, traceback(of: error))
+    }
+
+    /// Apart, so that the way without an error needs no room on the stack for a failure.
+    @inline(never)
+    private func failed(_ origin: some CallbackOrigin, _ error: any Error, _ traceback: Traceback?) {
         let kind = origin.kind
         let consequence = origin.follow(failure: error)
-        report(CallbackFailure(error: error, kind: kind, registeredAt: origin.registeredAt, consequence: consequence))
+        report(
+            CallbackFailure(
+                error: error,
+                kind: kind,
+                label: origin.label,
+                registeredAt: origin.registeredAt,
+                traceback: traceback,
+                consequence: consequence
+            )
+        )
     }
 
     /// Hands a failure to the handler, or to standard error where there is none, or where the handler is what failed.
     @inline(never)
     func report(_ failure: CallbackFailure) {
-        guard let onFailure, !isReporting else {
-            StandardError.write("\(failure)\n")
-            return
-        }
+        if isObserved { tell { try $0.callbackFailed(failure) } }
+        guard let onFailure, !isReporting else { return write(failure) }
         isReporting = true
         defer { isReporting = false }
         do {
             try onFailure(failure)
         } catch {
-            StandardError.write("\(failure)\n")
-            let handlerFailure = CallbackFailure(
-                error: error,
-                kind: .failureHandler,
-                registeredAt: failure.registeredAt
+            write(failure)
+            write(
+                CallbackFailure(
+                    error: error,
+                    kind: .failureHandler,
+                    registeredAt: failure.registeredAt,
+                    traceback: traceback(of: error)
+                )
             )
-            StandardError.write("\(handlerFailure)\n")
+        }
+    }
+
+    /// Hands a slow callback to its handler, or to standard error where there is none, or where that throws.
+    func report(_ slow: SlowCallback) {
+        do {
+            guard let onSlowCallback else { return StandardError.write("\(slow)\n") }
+            try onSlowCallback(slow)
+        } catch {
+            StandardError.write("\(slow)\n")
+            report(
+                CallbackFailure(
+                    error: error,
+                    kind: .failureHandler,
+                    registeredAt: slow.run.registeredAt,
+                    traceback: traceback(of: error)
+                )
+            )
+        }
+    }
+
+    /// From where an error was thrown that was caught a moment ago.
+    func traceback(of error: any Error) -> Traceback? {
+        let addresses = throwRecorder.takeAddresses(of: error)
+        return addresses.isEmpty ? nil : Traceback(addresses: addresses)
+    }
+
+    private func write(_ failure: CallbackFailure) {
+        reporter.report(failure, tracebacks)
+        summaryDue = reporter.summaryDue
+    }
+
+    /// Says how often failures were repeated, where the time for it has come, or with `all` at once.
+    func summarize(all: Bool = false) {
+        reporter.summarize(all: all)
+        summaryDue = reporter.summaryDue
+    }
+}
+
+/// What instruments are told, in place of the shorter way through the door.
+extension Door {
+    func add(_ instrument: any ReactorInstrument) {
+        instruments.add(instrument)
+        isObserved = true
+    }
+
+    func remove(_ instrument: any ReactorInstrument) {
+        instruments.remove(instrument)
+        isObserved = !instruments.all.isEmpty
+    }
+
+    func removeInstruments() {
+        for instrument in instruments.all { remove(instrument) }
+    }
+
+    /// The first instrument of this type.
+    func instrument<Instrument>(_ type: Instrument.Type) -> Instrument? {
+        instruments.all.lazy.compactMap { $0 as? Instrument }.first
+    }
+
+    @inline(never)
+    private func enterObserved(_ origin: some CallbackOrigin, _ body: () throws -> Void) {
+        let run = CallbackRun(
+            kind: origin.kind,
+            label: origin.label,
+            registeredAt: origin.registeredAt,
+            due: due,
+            began: .machineNow
+        )
+        due = nil
+        tell { try $0.callbackBegan(run) }
+        let result = Result { try body() }
+        // The callback has not to answer for the time that its report takes.
+        let end = ReactorInstant.machineNow
+        if case .failure(let error) = result {
+            let traceback = traceback(of: error)
+            tell { try $0.callbackEnded(run, at: end) }
+            failed(origin, error, traceback)
+        } else {
+            tell { try $0.callbackEnded(run, at: end) }
+        }
+    }
+
+    /// Waits, and tells of it.
+    @inline(never)
+    func observe(wait: () -> Void) {
+        let begin = ReactorInstant.machineNow
+        tell { try $0.waitBegan(at: begin) }
+        wait()
+        let end = ReactorInstant.machineNow
+        tell { try $0.waitEnded(at: end) }
+    }
+
+    private func tell(_ message: (any ReactorInstrument) throws -> Void) {
+        instruments.tell(message) { instrument, error in
+            isObserved = !instruments.all.isEmpty
+            report(
+                CallbackFailure(
+                    error: error,
+                    kind: .instrument(String(describing: type(of: instrument))),
+                    registeredAt: CallSite(fileID: #fileID, line: #line),
+                    traceback: traceback(of: error),
+                    consequence: .instrumentRemoved
+                )
+            )
         }
     }
 }
@@ -58,10 +200,13 @@ final class Door {
 protocol CallbackOrigin {
     var kind: CallbackKind { get }
     var registeredAt: CallSite { get }
+    /// What the program calls it.
+    var label: String? { get }
     /// Does what has to follow when the callback has thrown, and tells what that was.
     func follow(failure: any Error) -> CallbackFailure.Consequence
 }
 
 extension CallbackOrigin {
+    var label: String? { nil }
     func follow(failure: any Error) -> CallbackFailure.Consequence { .none }
 }

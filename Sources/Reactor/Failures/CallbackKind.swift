@@ -16,6 +16,8 @@ public enum CallbackKind: Sendable, Equatable {
     case systemEventTrigger(SystemEventPhase, SystemEvent)
     /// The `onFailure` handler itself.
     case failureHandler
+    /// A `ReactorInstrument`, of this type.
+    case instrument(String)
 }
 
 /// What an I/O watcher waits for.

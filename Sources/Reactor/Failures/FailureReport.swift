@@ -1,14 +1,29 @@
 /// The default report of a failed callback, as it goes to standard error.
 extension CallbackFailure: CustomStringConvertible {
-    /// One sentence with the kind, the place of registration and the error, and one with the consequence, if any.
-    public var description: String {
-        let origin = [registeredAt.description, kind.detail].compactMap(\.self).joined(separator: ", ")
-        let sentence = "Unhandled error in \(kind) (\(origin)): \(error)"
-        return switch consequence {
-        case .none: sentence
-        case .watcherCancelled: sentence + "\n  The watcher was cancelled."
-        case .loopingCallStopped: sentence + "\n  The looping call was stopped."
+    /// The report with the program's own frames.
+    public var description: String { report(.short) }
+
+    /// One sentence with the kind, the place of registration and the error; the traceback, if there is one; and one
+    /// sentence with the consequence, if any.
+    public func report(_ style: TracebackStyle) -> String {
+        var lines = [headline]
+        if let traceback = traceback?.lines(style), !traceback.isEmpty {
+            lines.append("Traceback (most recent call first):")
+            lines += traceback.map { "  " + $0 }
+            lines.append("registered at \(registeredAt)")
         }
+        switch consequence {
+        case .none: break
+        case .watcherCancelled: lines.append("  The watcher was cancelled.")
+        case .loopingCallStopped: lines.append("  The looping call was stopped.")
+        case .instrumentRemoved: lines.append("  The instrument was removed.")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// The report's first sentence.
+    var headline: String {
+        "Unhandled error in \(kind.description(label: label, registeredAt: registeredAt)): \(error)"
     }
 }
 
@@ -26,7 +41,15 @@ extension CallbackKind: CustomStringConvertible {
         case .callWhenRunning: "a call when running"
         case .systemEventTrigger(let phase, let event): "a trigger \(phase) \(event)"
         case .failureHandler: "the failure handler"
+        case .instrument(let name): "the instrument \(name)"
         }
+    }
+
+    /// With what else tells the callback from others: `a delayed call (Countdown.swift:14, after 1.0 s)`.
+    func description(label: String?, registeredAt: CallSite) -> String {
+        let what = [description, label.map { "\"\($0)\"" }].compactMap(\.self).joined(separator: " ")
+        let origin = [registeredAt.description, detail].compactMap(\.self).joined(separator: ", ")
+        return "\(what) (\(origin))"
     }
 
     /// What else tells this callback from others of its kind.

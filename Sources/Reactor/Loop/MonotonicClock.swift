@@ -23,3 +23,8 @@ enum MonotonicClock {
         #endif
     }
 }
+
+extension ReactorInstant {
+    /// The time, read afresh from the machine's clock; a reactor with a virtual clock has another.
+    public static var machineNow: ReactorInstant { ReactorInstant(nanoseconds: MonotonicClock.now()) }
+}

@@ -85,6 +85,7 @@ extension IORegistration {
 extension IORegistration: CallbackOrigin {
     var kind: CallbackKind { .ioWatcher(descriptor: descriptor, interest: watcher.interest) }
     var registeredAt: CallSite { watcher.registeredAt }
+    var label: String? { watcher.label }
 
     /// Level-triggered readiness comes back in every pass: a callback that fails would fail for ever.
     func follow(failure: any Error) -> CallbackFailure.Consequence {

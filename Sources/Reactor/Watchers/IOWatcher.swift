@@ -7,6 +7,9 @@ public final class IOWatcher {
     public let descriptor: Int32
     /// Where it was registered.
     public let registeredAt: CallSite
+    /// What reports and snapshots call it, beside its descriptor; nil at first.
+    public var label: String?
+    let registeredOn = ReactorInstant.machineNow
     /// What it is watched for, also while it is paused.
     public private(set) var interest: Interest
     /// Whether it waits for `resume()`. A cancelled watcher is not paused.

@@ -6,6 +6,9 @@ public final class SignalWatcher {
     public let signal: Int32
     /// Where it was registered.
     public let registeredAt: CallSite
+    /// What reports and snapshots call it, beside its signal; nil at first.
+    public var label: String?
+    let registeredOn = ReactorInstant.machineNow
 
     private let owner: OwnerThread
     private var registration: SignalRegistration?
@@ -95,4 +98,5 @@ final class SignalRegistration: SignalSource {
 extension SignalRegistration: CallbackOrigin {
     var kind: CallbackKind { .signalWatcher(signal: signal) }
     var registeredAt: CallSite { watcher.registeredAt }
+    var label: String? { watcher.label }
 }

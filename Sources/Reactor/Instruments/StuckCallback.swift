@@ -1,0 +1,33 @@
+/// Reports a callback that is still running after a limit, and where the thread is, from a thread of its own.
+final class StuckCallbackInstrument: ReactorInstrument {
+    let limit: Duration
+    private let watchdog: Watchdog<CallbackRun>
+    /// Those that are under way, the innermost last: a callback may make a nested pass.
+    private var runs: [CallbackRun] = []
+
+    /// To be made on the reactor's thread.
+    init(limit: Duration, style: TracebackStyle) {
+        self.limit = limit
+        watchdog = Watchdog(limit: limit.nanosecondsRoundedUp) { run, elapsed, addresses in
+            let elapsed = Duration(wholeNanoseconds: elapsed)
+            let lines = Traceback(addresses: addresses).lines(style == .off ? .short : style)
+            let head = "Stuck callback: \(run.what) has held the loop for \(elapsed.readable), and still does."
+            let rows = lines.isEmpty ? [] : ["It is here (most recent call first):"] + lines.map { "  " + $0 }
+            StandardError.write(([head] + rows).joined(separator: "\n") + "\n")
+        }
+        watchdog.start()
+    }
+
+    deinit { watchdog.stop() }
+
+    func callbackBegan(_ run: CallbackRun) {
+        runs.append(run)
+        watchdog.begin(run, at: run.began.nanoseconds)
+    }
+
+    func callbackEnded(_ run: CallbackRun, at time: ReactorInstant) {
+        _ = runs.popLast()
+        // The outer one waits for what it has called, but that is not being stuck: it has called the reactor.
+        if let outer = runs.last { watchdog.begin(outer, at: time.nanoseconds) } else { watchdog.end() }
+    }
+}

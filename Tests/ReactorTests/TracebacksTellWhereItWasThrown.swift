@@ -1,0 +1,303 @@
+import Testing
+
+@testable import Reactor
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The traceback of a failure: from the throw, not from where it was caught.
+///
+/// On Linux; elsewhere there are no names.
+#if os(Linux)
+    @Suite struct TracebacksTellWhereItWasThrown {
+        @Test func theProgramsOwnFramesWithFunctionFileAndLine() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            let line = #line + 1
+            reactor.callLater(.zero) { try climb() }
+            reactor.runOnce()
+            let traceback = try #require(log.failures.first?.traceback)
+            let own = traceback.frames.filter { $0.origin == .program }
+            #expect(own.map(\.function).prefix(2) == ["fall(_:)", "climb()"])
+            #expect(own.map(\.line) == [fallLine, climbLine, line])
+            #expect(own.allSatisfy { $0.path == #filePath })
+            #expect(own.last?.function?.hasPrefix("closure #1 in ") == true)
+        }
+
+        @Test func theReactorsAndTheRuntimesFramesAreFoldedAwayAndThereOnRequest() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.callLater(.zero) { try climb() }
+            reactor.runOnce()
+            let traceback = try #require(log.failures.first?.traceback)
+            #expect(traceback.lines(.off) == [])
+            #expect(!traceback.lines(.short).contains { $0.contains("callDue") || $0.contains("swift_") })
+            let full = traceback.lines(.full)
+            // The runtime's own function that was thrown with.
+            #expect(full.count > traceback.frames.filter { $0.origin != .runtime }.count)
+            #expect(full.contains { $0.hasPrefix("DelayedCalls.callDue()") && $0.contains("DelayedCall.swift:") })
+            #expect(full.contains { $0.hasPrefix("Reactor.pass") })
+        }
+
+        @Test(arguments: [#"{ try climb() }"#, "a looping call"])
+        func everyKindOfCallbackHasOne(kind: String) throws {
+            let reactor = try makeReactor(clock: VirtualClock())
+            let log = FailureLog(of: reactor)
+            if kind == "a looping call" {
+                try LoopingCall(on: reactor) { try climb() }.start(every: .seconds(1))
+            } else {
+                reactor.handle.callFromThread { try climb() }
+            }
+            reactor.runOnce()
+            #expect(lines(log.failures.first).prefix(2) == [fallLine, climbLine])
+        }
+
+        @Test func anErrorThatIsCaughtAndThrownAgainWasThrownTheFirstTime() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.callLater(.zero) {
+                do {
+                    try climb()
+                } catch {
+                    throw error
+                }
+            }
+            reactor.runOnce()
+            #expect(lines(log.failures.first).prefix(2) == [fallLine, climbLine])
+        }
+
+        @Test func anErrorThatWasCaughtIsNotTakenForTheNextOne() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            let line = #line + 3
+            reactor.callLater(.zero) {
+                for _ in 0..<100 { try? climb() }
+                throw Mishap(1)
+            }
+            reactor.runOnce()
+            #expect(lines(log.failures.first) == [line])
+        }
+
+        @Test func errorsOfTheCleanUpDoNotHideTheOneThatCounts() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.callLater(.zero) {
+                defer { for _ in 0..<3 { try? stumble() } }
+                try climb()
+            }
+            reactor.runOnce()
+            #expect(log.mishaps == [8])
+            #expect(lines(log.failures.first).prefix(2) == [fallLine, climbLine])
+        }
+
+        @Test func aTypedErrorHasOneToo() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            let line = #line + 1
+            reactor.callLater(.zero) { try reactor.addReader(-1) {} }
+            reactor.runOnce()
+            #expect(log.failures.first?.error as? DescriptorError == .negative(-1))
+            #expect(lines(log.failures.first) == [line])
+        }
+
+        /// One object, thrown from two places: nobody threw it again.
+        @Test func anErrorThatWasKeptIsThrownWhereItIsThrown() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            var kept: (any Error)?
+            reactor.callLater(.zero) { do { try climb() } catch { kept = error } }
+            let line = #line + 1
+            reactor.callLater(.zero) { if let kept { throw kept } }
+            reactor.runOnce()
+            #expect(lines(log.failures.first) == [line])
+        }
+
+        @Test func aCallbackInsideANestedPassShowsItsOwnFramesAlone() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            let line = #line + 2
+            reactor.callLater(.zero) {
+                reactor.callLater(.zero) { throw Mishap(1) }
+                reactor.runOnce()
+                try climb()
+            }
+            reactor.runOnce()
+            #expect(log.failures.map { lines($0).first } == [line, fallLine])
+            #expect(lines(log.failures.first) == [line])
+        }
+
+        @Test func aDeepRecursionIsCutOffAndFolded() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.callLater(.zero) { try fall(10_000) }
+            reactor.runOnce()
+            let traceback = try #require(log.failures.first?.traceback)
+            #expect(traceback.addresses.count == 64)
+            #expect(traceback.lines(.short).count == 2)
+            #expect(traceback.lines(.short).last?.hasPrefix("... ") == true)
+        }
+
+        @Test func withoutTracebacksNoneIsTaken() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.tracebacks = .off
+            reactor.callLater(.zero) { try climb() }
+            reactor.runOnce()
+            #expect(log.failures.first?.traceback == nil)
+            reactor.tracebacks = .short
+            reactor.callLater(.zero) { try climb() }
+            reactor.runOnce()
+            #expect(log.failures.last?.traceback != nil)
+        }
+
+        @Test func nothingThatIsThrownIsKeptAlive() throws {
+            struct Heavy: Error, @unchecked Sendable { let captive: Captive }
+            var released = 0
+            let reactor = try makeReactor()
+            reactor.onFailure = { _ in }
+            reactor.callLater(.zero) { throw Heavy(captive: Captive { released += 1 }) }
+            reactor.callLater(.zero) { try? { throw Heavy(captive: Captive { released += 1 }) }() }
+            reactor.runOnce()
+            #expect(released == 2)
+        }
+
+        /// Two orders of magnitude above what it takes. The test runner listens to what is thrown, too.
+        @Test func aThrowInsideACallbackTakesLessThanAHundredMicroseconds() throws {
+            let reactor = try makeReactor()
+            var elapsed: [TracebackStyle: Duration] = [:]
+            for style in [TracebackStyle.off, .short] {
+                reactor.tracebacks = style
+                reactor.callLater(.zero) {
+                    elapsed[style] = ContinuousClock().measure { for _ in 0..<5_000 { try? climb() } }
+                }
+                reactor.runOnce()
+            }
+            let cost = try (#require(elapsed[.short]) - #require(elapsed[.off])) / 5_000
+            #expect(cost < .microseconds(100))
+        }
+
+        @Test func aFailureSaysWhen() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.callLater(.zero) { throw Mishap() }
+            let before = reactor.now
+            reactor.runOnce()
+            let when = try #require(log.failures.first?.when)
+            #expect(before <= when && when <= reactor.now)
+        }
+
+        // MARK: The report
+
+        @Test func theReportReadsLikeASwiftTraceback() async throws {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+                let reactor = try Reactor(backend: backendUnderTest())
+                reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) { try climb() }
+                reactor.runOnce()
+            }
+            let report = standardError(of: result)
+            #expect(report.first == "Unhandled error in a delayed call (Main.swift:14, after 0.0 s): mishap 8")
+            #expect(report.dropFirst().first == "Traceback (most recent call first):")
+            let rows = report.dropFirst(2).prefix(3).map { $0.split(separator: " ", maxSplits: 1).map(String.init) }
+            #expect(rows.prefix(2).map(\.first) == ["fall(_:)", "climb()"])
+            #expect(rows[0].last?.hasSuffix("    " + place(fallLine)) == true)
+            #expect(rows[1].last?.hasSuffix("    " + place(climbLine)) == true)
+            #expect(report.dropFirst(4).first?.hasPrefix("  closure #1 in ") == true)
+            #expect(report.last == "registered at Main.swift:14")
+        }
+
+        @Test(arguments: ["off", "short", "full", "nonsense"])
+        func theEnvironmentChoosesTheStyle(value: String) async throws {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) { [value] in
+                unsafe setenv("REACTOR_TRACEBACK", value, 1)
+                let reactor = try Reactor(backend: backendUnderTest())
+                reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) { try climb() }
+                reactor.runOnce()
+            }
+            let report = standardError(of: result)
+            switch value {
+            case "off": #expect(report == ["Unhandled error in a delayed call (Main.swift:14, after 0.0 s): mishap 8"])
+            case "full": #expect(report.contains { $0.hasPrefix("  Reactor.pass") })
+            case "short": #expect(report.count == 6)
+            default:
+                #expect(
+                    report.first
+                        == "REACTOR_TRACEBACK: \"nonsense\" is none of off, short and full. Going on with short."
+                )
+                #expect(report.count == 7)
+            }
+        }
+
+        @Test(.timeLimit(.minutes(15)))
+        func aStormOfTheSameFailureIsFolded() async throws {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+                let reactor = try Reactor(backend: backendUnderTest())
+                for _ in 0..<10_000 {
+                    reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) { throw Mishap(1) }
+                }
+                reactor.callLater(.zero, fileID: "Program/Main.swift", line: 15) { throw Mishap(2) }
+                reactor.runOnce()
+            }
+            let report = standardError(of: result)
+            #expect(report.filter { $0.hasPrefix("Unhandled error") && $0.hasSuffix("mishap 1") }.count == 2)
+            #expect(report.filter { $0.hasPrefix("Unhandled error") && $0.hasSuffix("mishap 2") }.count == 1)
+            let folded = report.compactMap { line -> Int? in
+                guard line.hasPrefix("The same failure "), line.hasSuffix(": mishap 1") else { return nil }
+                return Int(line.split(separator: " ")[3].filter(\.isNumber))
+            }
+            #expect(folded.reduce(0, +) == 9_998)
+        }
+
+        /// With nothing else to do the loop says within a second how often it was.
+        @Test(.timeLimit(.minutes(15)))
+        func anIdleLoopStillTellsOfAStormThatIsOver() async throws {
+            await #expect(processExitsWith: .success) {
+                let reactor = try Reactor(backend: backendUnderTest())
+                var ends: [Int32] = [0, 0]
+                try #require(unsafe pipe(&ends) == 0)
+                dup2(ends[1], STDERR_FILENO)
+                var text = ""
+                try reactor.addReader(ends[0]) {
+                    var bytes = [UInt8](repeating: 0, count: 10_000)
+                    let length = unsafe read(ends[0], &bytes, bytes.count)
+                    text += String(decoding: bytes.prefix(length), as: UTF8.self)
+                    if text.contains("The same failure 3 more times in ") { try reactor.stop() }
+                }
+                for _ in 0..<5 {
+                    reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) { throw Mishap(1) }
+                }
+                let fallback = reactor.callLater(.seconds(60)) { try reactor.stop() }
+                try reactor.run()
+                #expect(fallback.isActive)
+            }
+        }
+    }
+
+    private let fallLine = #line + 2
+    private func fall(_ depth: Int) throws {
+        if depth == 0 { throw Mishap(8) } else { try fall(depth - 1) }
+        withExtendedLifetime(depth) {}
+    }
+
+    private let climbLine = #line + 2
+    private func climb() throws {
+        try fall(0)
+        withExtendedLifetime(0) {}
+    }
+
+    private func stumble() throws { throw Mishap(9) }
+
+    private func place(_ line: Int) -> String { "\(#fileID.split(separator: "/").last ?? ""):\(line)" }
+
+    private func lines(_ failure: CallbackFailure?) -> [Int?] {
+        failure?.traceback?.frames.filter { $0.origin == .program }.map(\.line) ?? []
+    }
+
+    private func standardError(of result: ExitTest.Result?) -> [String] {
+        String(decoding: result?.standardErrorContent ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+#endif
