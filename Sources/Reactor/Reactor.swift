@@ -124,6 +124,7 @@ public final class Reactor {
             fire(.shutdown)
         }
         door.summarize(all: true)
+        door.instrument(Timeline.self)?.flush()
         if case .stopping(let reason) = state { return reason }
         return .stopped
     }
@@ -274,6 +275,9 @@ public final class Reactor {
         threadCalls.isEmpty && !hasThreadCalls && loop.hasNothingPending
             && (!hasWhenRunning || !isDriven) && !state.isStopping
     }
+
+    /// How many calls from threads have not been made yet.
+    var waitingThreadCalls: Int { dueThreadCalls.count + threadCalls.count }
 
     /// Whether its time is not the machine's.
     var isVirtual: Bool { clock != nil }

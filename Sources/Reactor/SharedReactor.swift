@@ -15,7 +15,9 @@ extension Reactor {
     public static func install(_ backend: Backend) throws(ReactorError) {
         try installed.withLock { installed throws(ReactorError) in
             if let installed { throw .alreadyInstalled(installed.value.backend) }
-            installed = ThreadBound(value: try Reactor(backend: backend))
+            let reactor = ThreadBound(value: try Reactor(backend: backend))
+            reactor.value.addInstrumentsFromEnvironment()
+            installed = reactor
         }
     }
 
@@ -27,10 +29,40 @@ extension Reactor {
         if let installed { return installed }
         do {
             let reactor = ThreadBound(value: try Reactor(backend: backendFromEnvironment()))
+            reactor.value.addInstrumentsFromEnvironment()
             installed = reactor
             return reactor
         } catch {
             fatalError("Reactor.shared cannot be made. \(error)")
+        }
+    }
+
+    /// `REACTOR_TIMELINE` and `REACTOR_SNAPSHOT`: there is one file, and one SIGUSR1, in a process.
+    private func addInstrumentsFromEnvironment() {
+        if let path = Environment.value("REACTOR_TIMELINE") {
+            do {
+                addInstrument(try Timeline(path: path))
+            } catch {
+                StandardError.write("REACTOR_TIMELINE: \(error) Going on without.\n")
+            }
+        }
+        switch Environment.value("REACTOR_SNAPSHOT") {
+        case nil, "0": break
+        case "1": printSnapshots()
+        case let value?:
+            StandardError.write("REACTOR_SNAPSHOT: \"\(value)\" is neither 0 nor 1. Going on without.\n")
+        }
+    }
+
+    private func printSnapshots() {
+        addInstrument(ReactorFigures())
+        do {
+            let watcher = try addSignalWatcher(SignalDispositions.user) { [unowned self] in
+                StandardError.write("\(snapshot())\n")
+            }
+            watcher.label = "REACTOR_SNAPSHOT"
+        } catch {
+            StandardError.write("REACTOR_SNAPSHOT: \(error) Going on without.\n")
         }
     }
 

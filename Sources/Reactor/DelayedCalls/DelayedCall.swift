@@ -114,6 +114,16 @@ final class DelayedCalls {
         return isPending
     }
 
+    /// What a snapshot tells of each, in the order in which they will be made.
+    var details: [(deadline: UInt64, delay: UInt64, registeredAt: CallSite)] {
+        queue.pending.compactMap { ticket in
+            guard case .pending(let deadline) = queue.state(ticket), let call = queue.payload(ticket) else {
+                return nil
+            }
+            return (deadline, call.delay, call.registeredAt)
+        }
+    }
+
     var pending: [DelayedCall] { queue.pending.map { DelayedCall(ticket: $0) } }
 
     var isEmpty: Bool { queue.count == 0 }

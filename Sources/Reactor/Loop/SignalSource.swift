@@ -74,6 +74,8 @@ enum SignalDispositions {
     /// SIGINT and SIGTERM, for code that does not import the system's headers.
     static let interrupt = SIGINT
     static let terminate = SIGTERM
+    /// The one that prints a snapshot, where that was asked for.
+    static let user = SIGUSR1
 
     private struct Watched {
         var loop: ObjectIdentifier

@@ -40,6 +40,9 @@ final class ThreadCalls<Owner>: Sendable {
     @inline(__always)
     var isEmpty: Bool { !hasCalls.load(ordering: .sequentiallyConsistent) }
 
+    /// How many there are.
+    var count: Int { state.withLock { $0.calls.count } }
+
     /// All the calls there are now; `spare`, an empty array, takes their place, so that none is allocated.
     func take(leaving spare: consuming [Call]) -> [Call] {
         state.withLock { [spare] state in

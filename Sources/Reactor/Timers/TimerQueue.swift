@@ -82,6 +82,9 @@
     /// What became of the timer.
     func state(_ ticket: Ticket) -> State { unsafe store.pointee.state(ticket) }
 
+    /// What a pending timer carries; nil where it is over.
+    func payload(_ ticket: Ticket) -> Payload? { unsafe store.pointee.payload(ticket) }
+
     /// Whether the timer is still to be fired.
     @inline(__always)
     func isPending(_ ticket: Ticket) -> Bool { unsafe store.pointee.isPending(ticket) }

@@ -71,6 +71,12 @@ import CPrefetch
         unsafe chunks[Int(index >> Self.bits)].pointee.nodes.unsafelyUnwrapped + Int(index & 255)
     }
 
+    /// What a used slot's timer carries.
+    func payload(_ index: Index) -> Payload? {
+        guard let payloads = unsafe chunks[Int(index >> Self.bits)].pointee.payloads else { return nil }
+        return unsafe payloads[Int(index & 255)]
+    }
+
     /// Begins to load what firing the slot's timer will touch.
     @inline(__always)
     func prefetch(_ index: Index) {

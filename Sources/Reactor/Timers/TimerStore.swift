@@ -83,6 +83,8 @@ struct TimerStore<Payload>: ~Copyable {
         return ticket.outcomes.wasCancelled(ticket.offset) ? .cancelled : .fired
     }
 
+    func payload(_ ticket: Ticket) -> Payload? { isPending(ticket) ? slab.payload(ticket.index) : nil }
+
     @inline(__always)
     func isPending(_ ticket: Ticket) -> Bool { unsafe pendingNode(ticket) != nil }
 
