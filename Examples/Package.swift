@@ -19,6 +19,7 @@ let package = Package(
     dependencies: [
         .package(name: "swift-reactor", path: ".."),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     ],
     targets: [
         .executableTarget(name: "simple", dependencies: basic),
@@ -27,6 +28,11 @@ let package = Package(
         .executableTarget(name: "stack", dependencies: basic),
         .executableTarget(name: "countdown", dependencies: basic),
         .executableTarget(name: "exception", dependencies: basic),
+        .executableTarget(name: "trouble", dependencies: basic),
+        .executableTarget(
+            name: "metrics",
+            dependencies: basic + [.product(name: "Metrics", package: "swift-metrics")]
+        ),
         .executableTarget(name: "three-countdowns", dependencies: basic),
         .executableTarget(name: "countdown-looping", dependencies: basic),
         .executableTarget(name: "copy", dependencies: withOptions),
