@@ -34,7 +34,7 @@ public final class Reactor {
         var kind: CallbackKind { .callWhenRunning }
     }
 
-    let owner = OwnerThread()
+    package let owner = OwnerThread()
     let calls: DelayedCalls
     let watchers: IOWatchers
     let signals: SignalWatchers
