@@ -8,7 +8,8 @@ let package = Package(
     name: "swift-reactor",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "Reactor", targets: ["Reactor"])
+        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "swiftreactor", type: .dynamic, targets: ["ReactorC"]),
     ],
     targets: [
         .systemLibrary(
@@ -17,6 +18,8 @@ let package = Package(
         ),
         .systemLibrary(name: "CPrefetch"),
         .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch"], swiftSettings: settings),
+        .systemLibrary(name: "CReactor", path: "include"),
+        .target(name: "ReactorC", dependencies: ["CReactor", "Reactor"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",
