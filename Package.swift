@@ -17,7 +17,8 @@ let package = Package(
             providers: [.apt(["libev-dev"]), .brew(["libev"])]
         ),
         .systemLibrary(name: "CPrefetch"),
-        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch"], swiftSettings: settings),
+        .target(name: "CSignals"),
+        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch", "CSignals"], swiftSettings: settings),
         .systemLibrary(name: "CReactor", path: "include"),
         .target(name: "ReactorC", dependencies: ["CReactor", "Reactor"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),

@@ -9,6 +9,7 @@
 #ifdef __linux__
 // What Swift's own module of the C library leaves out.
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #endif
 
@@ -35,18 +36,6 @@ static inline void clibev_set_errno(int value) {
 
 static inline int clibev_io_is_active(const ev_io *watcher) {
     return ev_is_active(watcher);
-}
-
-static inline void clibev_async_init(
-    ev_async *watcher, void (*callback)(struct ev_loop *, ev_async *, int)
-) {
-    ev_async_init(watcher, callback);
-}
-
-static inline void clibev_signal_init(
-    ev_signal *watcher, void (*callback)(struct ev_loop *, ev_signal *, int), int signum
-) {
-    ev_signal_init(watcher, callback, signum);
 }
 
 static inline void clibev_timer_init(

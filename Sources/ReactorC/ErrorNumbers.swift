@@ -24,7 +24,7 @@ extension ReactorError {
         switch self {
         case .alreadyRunning, .alreadyInstalled: -EBUSY
         case .notRunning: -ENOENT
-        case .backendUnavailable: -ENOTSUP
+        case .backendUnavailable, .noPollDescriptor: -ENOTSUP
         case .outOfDescriptors: -EMFILE
         }
     }

@@ -56,9 +56,9 @@ import Testing
             // What is left is there already, so it does not wait.
             #expect(reactor.runOnce(timeout: .seconds(3_600)) == 2)
             made.append("a ends")
+            try reactor.stop()
         }
         reactor.callWhenRunning { made.append("b") }
-        reactor.callLater(.milliseconds(1)) { try reactor.stop() }
         try reactor.runUntilStopped()
         #expect(made == ["a begins", "b", "c", "a ends"])
     }

@@ -35,9 +35,7 @@ public struct DelayedCall: Hashable {
     ) throws(DelayedCallError) {
         guard let calls else { throw outcome }
         calls.owner.check("DelayedCall.reset", CallSite(fileID: fileID, line: line))
-        guard calls.queue.reschedule(ticket, deadline: calls.deadline(after: delay.nanosecondsRoundedUp)) else {
-            throw outcome
-        }
+        guard calls.reschedule(ticket, calls.deadline(after: delay.nanosecondsRoundedUp)) else { throw outcome }
     }
 
     /// Moves the deadline, later or, with a negative duration, earlier. Among calls with the same deadline it is the
@@ -50,7 +48,7 @@ public struct DelayedCall: Hashable {
         guard let calls else { throw outcome }
         calls.owner.check("DelayedCall.delay", CallSite(fileID: fileID, line: line))
         guard let deadline else { throw outcome }
-        _ = calls.queue.reschedule(ticket, deadline: deadline.advanced(by: duration).nanoseconds)
+        _ = calls.reschedule(ticket, deadline.advanced(by: duration).nanoseconds)
     }
 
     private var outcome: DelayedCallError {
@@ -80,6 +78,11 @@ final class DelayedCalls {
     fileprivate let queue: TimerQueue<Call>
     private let clock: VirtualClock?
     private let door: Door
+    /// Told of each call that is added or given another deadline; for a host.
+    var whenChanged: (() -> Void)? {
+        didSet { isHosted = whenChanged != nil }
+    }
+    private var isHosted = false
 
     init(clock: VirtualClock?, door: Door, owner: OwnerThread) {
         self.clock = clock
@@ -100,7 +103,15 @@ final class DelayedCalls {
     func add(_ delay: Duration, _ site: CallSite, _ callback: @escaping () throws -> Void) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
         let call = Call(callback: callback, registeredAt: site, delay: delay)
+        defer { if isHosted { whenChanged?() } }
         return DelayedCall(ticket: queue.add(call, deadline: deadline(after: delay)))
+    }
+
+    @inline(__always)
+    fileprivate func reschedule(_ ticket: TimerQueue<Call>.Ticket, _ deadline: UInt64) -> Bool {
+        let isPending = queue.reschedule(ticket, deadline: deadline)
+        if isHosted { whenChanged?() }
+        return isPending
     }
 
     var pending: [DelayedCall] { queue.pending.map { DelayedCall(ticket: $0) } }

@@ -82,6 +82,13 @@ enum Descriptor {
         return true
     }
 
+    /// Gives what `descriptor` stands for the number `number`, in place of what had that.
+    static func move(_ descriptor: Int32, to number: Int32) {
+        dup2(descriptor, number)
+        _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+        close(descriptor)
+    }
+
     /// Takes a descriptor out of an epoll set.
     ///
     /// libev leaves it in when its last watcher stops, expecting the close to remove it. It does not where a child

@@ -15,8 +15,13 @@ import CLibev
 /// afterwards. A nested pass therefore never re-enters `ev_run`.
 @safe final class EventLoop {
     let backend: ReactorBackend
-    let wakeup: Wakeup
     let pointer: OpaquePointer
+    let wakeup: Wakeup
+    private let wakeupWatcher: UnsafeMutablePointer<ev_io>
+    var signals = SignalSources()
+    #if os(Linux)
+        private var host: HostDescriptor?
+    #endif
 
     /// The source whose callback is on the stack, if one is, for `pass` when it is nested. No reference is kept: a
     /// cancelled source lives in `retired` until the outermost pass is over.
@@ -30,6 +35,12 @@ import CLibev
     /// Whether the array has something, and so below: each look at an array of a class is checked for exclusivity at run
     /// time, and these are looked at in each pass.
     private var hasChanges = false
+
+    /// Told of each such change; for a host.
+    var whenChanged: (() -> Void)? {
+        didSet { isHosted = whenChanged != nil }
+    }
+    private var isHosted = false
 
     /// Sources that were cancelled in this pass. libev may still hold their addresses, and their callbacks may be on
     /// the stack, so they are released only when the outermost pass is over.
@@ -55,8 +66,7 @@ import CLibev
             throw .backendUnavailable(backend.rawValue, available: ReactorBackend.available)
         }
         ForkWatch.start()
-        // Two descriptors are needed (the backend's, the wake-up's), and libev aborts when it does not get the second.
-        guard Descriptor.canOpen(3) else { throw .outOfDescriptors }
+        wakeup = try Wakeup()
         // Without EVFLAG_NOENV, LIBEV_FLAGS in the environment would override the program's choice.
         guard let loop = unsafe ev_loop_new(backend.flag | UInt32(EVFLAG_NOENV)),
             let scratch = unsafe ev_loop_new(UInt32(EVBACKEND_SELECT) | UInt32(EVFLAG_NOENV))
@@ -64,12 +74,31 @@ import CLibev
         self.backend = backend
         unsafe self.pointer = loop
         unsafe self.scratch = scratch
-        self.wakeup = unsafe Wakeup(owning: loop)
+        unsafe wakeupWatcher = .allocate(capacity: 1)
         unsafe ev_set_invoke_pending_cb(loop, { _ in })
+        // Of a higher priority than all others: signals come before descriptors.
+        unsafe clibev_io_init(wakeupWatcher, wakeupTrampoline, wakeup.descriptor, IOEvents.read.rawValue, 1)
+        unsafe wakeupWatcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        unsafe ev_io_start(loop, wakeupWatcher)
     }
 
     deinit {
+        unsafe ev_io_stop(pointer, wakeupWatcher)
+        unsafe wakeupWatcher.deallocate()
         unsafe ev_loop_destroy(scratch)
+        unsafe ev_loop_destroy(pointer)
+    }
+
+    /// The wake-up's own callback.
+    fileprivate func wakeUp() {
+        unsafe dispatching = nil
+        wakeup.clear()
+        signals.collect()
+        deliverSignals()
+    }
+
+    private func deliverSignals() {
+        while let source = signals.next() { source.received() }
     }
 
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
@@ -83,6 +112,9 @@ import CLibev
         // set then. EEXIST comes of watching again what was watched before, EINTR of a signal.
         let failure = errno
         if failure != 0, failure != EEXIST, failure != EINTR { isRebuilding = true }
+        #if os(Linux)
+            host?.watch(backendDescriptor)
+        #endif
     }
 
     private func forgetChanges() {
@@ -101,15 +133,16 @@ import CLibev
         unsafe ev_loop_fork(pointer)
     }
 
-    /// Calls each pending source: in the order of registration on one descriptor, readers before writers; in no
+    /// Calls each pending source: signals first, then descriptors, in the order of registration on one descriptor, readers before writers; in no
     /// defined order across descriptors.
     func dispatch() {
+        if signals.hasDue { deliverSignals() }
         unsafe ev_invoke_pending(pointer)
         unsafe dispatching = nil
     }
 
     /// Whether the last poll found nothing.
-    var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 }
+    var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 && !signals.hasDue }
 
     /// Begins a pass; what it returns is for the `endPass` that has to follow.
     ///
@@ -152,6 +185,7 @@ import CLibev
     /// descriptor was closed meanwhile (it does so even when one of two watchers was only stopped).
     func noteChange(of descriptor: Int32) {
         hasChanges = true
+        if isHosted { whenChanged?() }
         if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
     }
 
@@ -161,6 +195,9 @@ import CLibev
         for descriptor in changedDescriptors { body(descriptor) }
         return true
     }
+
+    /// Whether there is a change that the next poll will tell the kernel of.
+    var hasUntoldChanges: Bool { hasChanges || isRebuilding }
 
     /// Keeps a cancelled source until nothing can refer to it any more.
     func retire(_ source: AnyObject) {
@@ -205,12 +242,41 @@ import CLibev
         forkGeneration = generation
         isRebuilding = true
         isShared = true
+        wakeup.renewAfterFork()
+        #if os(Linux)
+            stale.removeAll()
+            host?.renewAfterFork()
+        #endif
         unsafe ev_loop_fork(pointer)
         return true
+    }
+
+    /// A descriptor that is readable while something is ready: the same each time. Nil where the backend has none.
+    ///
+    /// Throws `ReactorError.outOfDescriptors`.
+    func hostDescriptor() throws(ReactorError) -> Int32? {
+        guard backend.kernelKeepsTheSet else { return nil }
+        #if os(Linux)
+            if let host { return host.descriptor }
+            let host = try HostDescriptor()
+            guard host.watch(backendDescriptor) else { throw .outOfDescriptors }
+            self.host = host
+            return host.descriptor
+        #else
+            return backendDescriptor
+        #endif
     }
 
     /// The descriptor of an epoll or kqueue backend, which changes whenever libev rebuilds the kernel's state.
     private var backendDescriptor: Int32 {
         unsafe clibev_backend_fd(pointer, scratch)
     }
+}
+
+private let wakeupTrampoline: @convention(c) (OpaquePointer?, UnsafeMutablePointer<ev_io>?, Int32) -> Void = {
+    _,
+    watcher,
+    _ in
+    unsafe Unmanaged<EventLoop>.fromOpaque(watcher.unsafelyUnwrapped.pointee.data)
+        ._withUnsafeGuaranteedRef { $0.wakeUp() }
 }
