@@ -256,7 +256,7 @@ int reactor_source_pause(reactor_source_t *source);
 /* Watches again. Errors as reactor_source_set_interest. */
 int reactor_source_resume(reactor_source_t *source);
 
-/* 1 while it is registered, also while it is paused; 0 once it is called, has failed, is cancelled, or without reactor. */
+/* 1 while it is registered, also while it is paused; 0 once it is over: called, failed, cancelled, its reactor gone. */
 int reactor_source_is_active(reactor_source_t *source);
 
 /* Its reactor, without a reference of its own. -ENOENT where that is gone. */
