@@ -324,6 +324,22 @@ int reactor_set_failure_handler(
     reactor_t *reactor, reactor_failure_handler_t handler, void *userdata, reactor_destroy_t destroy
 );
 
+/* ---- Hosts ---- */
+
+/*
+ * A descriptor by which another loop (GLib's, Qt's, a game's) drives this one, on the reactor's thread and instead of
+ * reactor_run: it is readable whenever there is something to do, be it that something was added or changed outside of a
+ * pass, and reactor_dispatch makes it unreadable. For poll(2) and its kin; nothing else may be done with it. The same for
+ * the reactor's life. -ENOTSUP with the backends select and poll, which have none; -EMFILE.
+ */
+int reactor_poll_fd(reactor_t *reactor);
+
+/* One pass, which does not wait: calls what is due and ready, and returns how many callbacks were called. */
+int reactor_dispatch(reactor_t *reactor);
+
+/* When the next call is due, INT64_MAX for never: for hosts that wait with a timeout. Not those of descriptors. */
+int reactor_next_deadline(reactor_t *reactor, int64_t *ret);
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,8 +19,6 @@ import Synchronization
     let owner: OwnerThread
     let handle: ReactorHandle
     let backendName: CString
-    /// How many callbacks were called.
-    private(set) var callbacks = 0
 
     private let references = Atomic<Int>(1)
     /// Nil once the last reference is released.
@@ -28,6 +26,8 @@ import Synchronization
     private var sources: [UInt64: Source] = [:]
     private var sourceNumber: UInt64 = 0
     private var failureHandler: Userdata?
+    /// How many callbacks were called.
+    private var callbacks = 0
     private var callbackDepth = 0
     private var failureText: String?
 
@@ -129,6 +129,13 @@ import Synchronization
         callbacks &+= 1
         let (code, text) = collectingText(callback)
         if code < 0 { throw CallbackError(kind: kind, label: label(), code: code, text: text) }
+    }
+
+    /// How many callbacks are called in `body`.
+    func countingCallbacks(_ body: () -> Void) -> Int32 {
+        let before = callbacks
+        body()
+        return Int32(clamping: callbacks &- before)
     }
 
     /// Says of the callback that is under way why it is going to fail.

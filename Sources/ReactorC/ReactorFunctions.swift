@@ -96,9 +96,7 @@ public func reactor_run(_ reactor: OpaquePointer?) -> Int32 {
 public func reactor_run_once(_ reactor: OpaquePointer?, _ timeout: Int64) -> Int32 {
     unsafe withReactor(reactor) { embedded, reactor in
         guard let timeout = duration(timeout) else { return -EINVAL }
-        let before = embedded.callbacks
-        reactor.runOnce(timeout: timeout)
-        return Int32(clamping: embedded.callbacks &- before)
+        return embedded.countingCallbacks { reactor.runOnce(timeout: timeout) }
     }
 }
 
