@@ -27,6 +27,8 @@ let package = Package(
             dependencies: ["Reactor", "CTestSupport"],
             swiftSettings: settings
         ),
+        // Without strict memory safety: they are C programs in Swift, where every call would be marked.
+        .testTarget(name: "ReactorCTests", dependencies: ["ReactorC", "CReactor", "CTestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

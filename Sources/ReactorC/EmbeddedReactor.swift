@@ -50,6 +50,9 @@ import Synchronization
         unsafe Unmanaged<EmbeddedReactor>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
     }
 
+    /// Whether C has let go of it. Any thread.
+    var isReleased: Bool { references.load(ordering: .relaxed) == 0 }
+
     /// Any thread.
     func addReference() -> Int32 {
         var count = references.load(ordering: .relaxed)

@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CReactor
 import Reactor
 
@@ -85,6 +86,7 @@ public func reactor_call_from_thread(
 ) -> Int32 {
     guard let reactor = unsafe reactor, let callback = unsafe callback else { return -EINVAL }
     let embedded = unsafe EmbeddedReactor.of(reactor)
+    guard !embedded.isReleased else { return -ENOENT }
     let call = unsafe CallFromThread(callback, Userdata(userdata, destroy), label.map { unsafe String(cString: $0) })
     guard embedded.handle.callFromThread({ try call.make(in: embedded) }) else {
         call.giveBack()
