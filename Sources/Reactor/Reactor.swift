@@ -188,7 +188,7 @@ public final class Reactor {
         _ delay: Duration,
         fileID: StaticString = #fileID,
         line: UInt = #line,
-        _ callback: @escaping () throws -> Void
+        _ callback: consuming @escaping () throws -> Void
     ) -> DelayedCall {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callLater", site)

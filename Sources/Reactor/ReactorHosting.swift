@@ -9,7 +9,7 @@
 extension Reactor {
     /// A descriptor that is readable whenever there is something to do: a watched descriptor is ready, a deadline has
     /// passed, a thread has called, a signal has come, or something was added or changed since the last pass. `dispatch()`
-    /// makes it unreadable. For poll(2) and its kin; the same for the reactor's life, and in a forked child.
+    /// makes it unreadable. For poll(2) and its kin; the same for the reactor's life. A forked child calls `dispatch()` first.
     ///
     /// Throws `ReactorError.noPollDescriptor` with select and poll, which have none, or `.outOfDescriptors`. Under a
     /// virtual clock it does not tell of deadlines. After libev's embedding and sd-event's `sd_event_get_fd`.

@@ -259,7 +259,8 @@ import CLibev
         #if os(Linux)
             if let host { return host.descriptor }
             let host = try HostDescriptor()
-            guard host.watch(backendDescriptor) else { throw .outOfDescriptors }
+            // The wake-up itself too: it is to be seen before the first poll tells libev's set of it.
+            guard host.watch(wakeup.descriptor), host.watch(backendDescriptor) else { throw .outOfDescriptors }
             self.host = host
             return host.descriptor
         #else

@@ -9,7 +9,7 @@
 
     /// One descriptor by which a foreign loop sees that a reactor has something to do.
     ///
-    /// An epoll set around libev's own, because libev replaces that one now and then, under another number.
+    /// An epoll set around libev's own, because libev replaces that one now and then, perhaps under another number.
     final class HostDescriptor {
         let descriptor: Int32
 
@@ -23,7 +23,7 @@
             close(descriptor)
         }
 
-        /// Shows what the set `inner` shows. It is asked for again and again: a new set may have the number of the old.
+        /// Shows what `inner` shows. Of libev's set it is asked again and again: a new one may have the number of the old.
         @discardableResult
         func watch(_ inner: Int32) -> Bool {
             var event = unsafe epoll_event()

@@ -45,7 +45,8 @@
             while unsafe fgets(&line, Int32(line.count), list) != nil {
                 // "tfd:        5 events: ..."
                 guard unsafe strncmp(line, "tfd:", 4) == 0 else { continue }
-                numbers.append(unsafe line.withUnsafeBufferPointer { unsafe atoi($0.baseAddress.unsafelyUnwrapped + 4) })
+                let number = unsafe line.withUnsafeBufferPointer { unsafe atoi($0.baseAddress.unsafelyUnwrapped + 4) }
+                numbers.append(number)
             }
             return numbers
         }

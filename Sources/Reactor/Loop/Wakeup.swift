@@ -62,7 +62,9 @@ final class Wakeup: Sendable {
     /// In a forked child, where it is the parent's too: another one, under the same number. Whoever sent to it before
     /// that has woken the parent, so the child wakes once for nothing.
     func renewAfterFork() {
-        guard let (descriptor, input) = Self.open() else { fatalError("After a fork: \(ReactorError.outOfDescriptors)") }
+        guard let (descriptor, input) = Self.open() else {
+            fatalError("After a fork: \(ReactorError.outOfDescriptors)")
+        }
         Descriptor.move(descriptor, to: self.descriptor)
         if input != descriptor { Descriptor.move(input, to: self.input) }
         write()
