@@ -44,11 +44,11 @@ public final class Reactor {
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<Reactor>
     private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
-    private var dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
+    private let dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
     private var hasThreadCalls = false
     private var state = State.idle
     private var whenRunning: [WhenRunning] = []
-    private var dueWhenRunning = CallBatch<WhenRunning>()
+    private let dueWhenRunning = CallBatch<WhenRunning>()
     /// Whether there are such. Looking at the arrays themselves is checked for exclusivity at run time, in each pass.
     private var hasWhenRunning = false
     /// Whether a foreign loop has taken over when there are passes: see `dispatch()`.
@@ -291,6 +291,7 @@ public final class Reactor {
 
     private func callWhenRunningCalls() {
         guard hasWhenRunning, isDriven else { return }
+        dueWhenRunning.forget()
         dueWhenRunning.append(&whenRunning)
         var rest = dueWhenRunning.count
         while rest > 0, let call = dueWhenRunning.popFirst() {
@@ -305,6 +306,7 @@ public final class Reactor {
         guard hasThreadCalls || !threadCalls.isEmpty else { return }
         var new = threadCalls.take(leaving: spareThreadCalls)
         spareThreadCalls = []
+        dueThreadCalls.forget()
         dueThreadCalls.append(&new)
         spareThreadCalls = new
         var rest = dueThreadCalls.count
