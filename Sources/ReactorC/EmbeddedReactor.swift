@@ -177,6 +177,7 @@ import Synchronization
         } else {
             failureHandler = nil
             reactor.onFailure = nil
+            userdata.end()
         }
         previous?.end()
     }
