@@ -233,9 +233,10 @@ public final class Reactor {
         loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
         loop.wakeup.endSleep()
         if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
-        callWhenRunningCalls()
-        callThreadCalls()
-        calls.callDue()
+        // Asked here and not there: in a pass in which only descriptors are ready none of these is entered.
+        if hasWhenRunning, isDriven { callWhenRunningCalls() }
+        if hasThreadCalls || !threadCalls.isEmpty { callThreadCalls() }
+        if !calls.isEmpty { calls.callDue() }
         loop.dispatch()
         loop.endPass(outer)
         if isHosted { prepareHostToSleep() }
@@ -253,9 +254,9 @@ public final class Reactor {
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
     private func maySleep(until limit: UInt64) -> Bool {
+        if calls.isEmpty, limit == .max, !alarm.isSet { return true }
         if clock != nil { return min(calls.nextDeadline, limit) == .max }
         let wakeUp = min(calls.wakeUp, limit)
-        if wakeUp == .max, !alarm.isSet { return true }
         let now = MonotonicClock.now()
         guard wakeUp > now else { return false }
         alarm.set(wakeUp, now: now)
@@ -290,7 +291,6 @@ public final class Reactor {
     }
 
     private func callWhenRunningCalls() {
-        guard hasWhenRunning, isDriven else { return }
         dueWhenRunning.forget()
         dueWhenRunning.append(&whenRunning)
         var rest = dueWhenRunning.count
@@ -303,7 +303,6 @@ public final class Reactor {
     }
 
     private func callThreadCalls() {
-        guard hasThreadCalls || !threadCalls.isEmpty else { return }
         var new = threadCalls.take(leaving: spareThreadCalls)
         spareThreadCalls = []
         dueThreadCalls.forget()

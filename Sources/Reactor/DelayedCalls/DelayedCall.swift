@@ -136,7 +136,6 @@ final class DelayedCalls {
 
     /// Makes the calls that are due, and none that they ask for.
     func callDue() {
-        guard queue.count > 0 else { return }
         queue.collect(now: now)
         while let call = queue.next() {
             door.enter(call, call.callback)

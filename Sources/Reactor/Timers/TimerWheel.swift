@@ -99,7 +99,7 @@
         while let (number, start) = earliestBucket, start <= target {
             tick = start
             var found = false
-            drain(number, ahead: { _ in }) { wheel, entry in
+            drain(number, ahead: Self.ignore) { wheel, entry in
                 if entry.deadline >> Self.tickBits == start {
                     body(entry)
                     found = true
@@ -122,7 +122,7 @@
     /// The exact earliest deadline. Takes as long as the first bucket is full, and that only once for what it finds out.
     mutating func exactEarliest(_ standing: (Entry) -> Standing) -> UInt64 {
         while let (number, _) = earliestBucket {
-            refresh(number, ahead: { _ in }, standing)
+            refresh(number, ahead: Self.ignore, standing)
             // What was put off may have gone into this bucket again, or into a later one.
             if let (first, _) = earliestBucket, first == number { return unsafe buckets[number].earliest }
         }
@@ -170,6 +170,8 @@
         }
         return nil
     }
+
+    private static func ignore(_ entry: Entry) {}
 
     /// Empties a bucket into `body`, which may fill it again.
     @inline(__always)

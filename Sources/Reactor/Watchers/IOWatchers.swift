@@ -99,15 +99,21 @@ final class IOWatchers {
 
     /// To be called before each poll: libev aborts when it meets a closed descriptor, so none may be left by then. All
     /// are cancelled before the first is reported, and since a handler may close more, it looks again after that.
+    @inline(__always)
     func beforePoll(mayBlock: Bool) {
-        while true {
-            var losses: [LostWatcher]?
-            loop.forgetStale { watched($0) != nil }
-            if loop.forEachChange({ cancelIfClosed($0, &losses) }) { sweepIsStale = true }
-            if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&losses) }
-            guard let losses else { return }
-            tell(losses)
-        }
+        while loop.mayMeetClosed || sweepsBeforePoll(mayBlock: mayBlock), cancelClosedOnes(mayBlock) {}
+    }
+
+    /// False where there were none.
+    @inline(never)
+    private func cancelClosedOnes(_ mayBlock: Bool) -> Bool {
+        var losses: [LostWatcher]?
+        loop.forgetStale { watched($0) != nil }
+        if loop.forEachChange({ cancelIfClosed($0, &losses) }) { sweepIsStale = true }
+        if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&losses) }
+        guard let losses else { return false }
+        tell(losses)
+        return true
     }
 
     /// Throws where the descriptor is not the file any more for which `registration` was made, which is then cancelled;
