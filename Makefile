@@ -82,6 +82,11 @@ test-tsan: libev ## every test under the thread sanitizer
 	@$(SWIFT) build --build-tests $(TSAN)
 	$(TEST_ENVIRONMENT) $(SWIFT) test --skip-build --parallel $(TSAN)
 
+FUZZ_SECONDS ?= 3600
+.PHONY: fuzz
+fuzz: libev ## random sequences of calls of the C interface, for an hour (FUZZ_SECONDS=3600)
+	@./Scripts/fuzz $(FUZZ_SECONDS)
+
 .PHONY: lint
 lint: ## check the format of all the code, and its layering
 	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests \
