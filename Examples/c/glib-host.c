@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 static GMainLoop *main_loop;
-static int dispatches;
+static int unfinished = 3; /* the ticks, the pipe and the thread */
+static int dispatches, dispatches_before;
 static int ends[2];
 
 /* GLib has found that there is something to do. */
@@ -24,13 +25,34 @@ static gboolean dispatch(gint fd, GIOCondition condition, gpointer reactor) {
     return G_SOURCE_CONTINUE;
 }
 
+static gboolean end_idling(gpointer userdata) {
+    (void)userdata;
+    printf("%d dispatches while idle\n", dispatches - dispatches_before);
+    g_main_loop_quit(main_loop);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean begin_idling(gpointer userdata) {
+    dispatches_before = dispatches;
+    g_timeout_add(500, end_idling, userdata);
+    return G_SOURCE_REMOVE;
+}
+
+static int finished(void) {
+    unfinished -= 1;
+    if (unfinished == 0) g_timeout_add(250, begin_idling, NULL);
+    return 0;
+}
+
 /* The reactor's. */
 
 static int tick(reactor_source_t *source, uint64_t count, void *left) {
     (void)count;
     printf("the reactor's tick %d\n", *(int *)left);
     *(int *)left -= 1;
-    return *(int *)left == 0 ? reactor_source_cancel(source) : 0;
+    if (*(int *)left > 0) return 0;
+    reactor_source_cancel(source);
+    return finished();
 }
 
 static int read_pipe(reactor_source_t *source, int fd, unsigned events, void *userdata) {
@@ -38,7 +60,8 @@ static int read_pipe(reactor_source_t *source, int fd, unsigned events, void *us
     (void)events;
     (void)userdata;
     if (read(fd, word, sizeof word - 1) > 0) printf("the reactor's pipe: %s\n", word);
-    return reactor_source_cancel(source);
+    reactor_source_cancel(source);
+    return finished();
 }
 
 static int never(reactor_t *reactor, void *userdata) {
@@ -51,7 +74,7 @@ static int never(reactor_t *reactor, void *userdata) {
 static int from_thread(reactor_t *reactor, void *userdata) {
     (void)reactor;
     printf("the reactor's call from a thread: %s\n", (const char *)userdata);
-    return 0;
+    return finished();
 }
 
 /* GLib's. */
@@ -68,23 +91,11 @@ static gboolean write_pipe(gpointer userdata) {
     return G_SOURCE_REMOVE;
 }
 
-static gboolean end_idling(gpointer before) {
-    printf("%d dispatches while idle\n", dispatches - *(int *)before);
-    g_main_loop_quit(main_loop);
-    return G_SOURCE_REMOVE;
-}
-
-static gboolean begin_idling(gpointer before) {
-    *(int *)before = dispatches;
-    g_timeout_add(500, end_idling, before);
-    return G_SOURCE_REMOVE;
-}
-
 int main(void) {
     reactor_t *reactor;
     reactor_source_t *cancelled;
     GThread *worker;
-    int left = 3, before = 0, fd;
+    int left = 3, fd;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (pipe(ends) < 0 || reactor_new(NULL, &reactor) < 0) return 1;
@@ -103,7 +114,6 @@ int main(void) {
     reactor_source_unref(cancelled);
 
     g_timeout_add(350, write_pipe, NULL);
-    g_timeout_add(600, begin_idling, &before);
     worker = g_thread_new("worker", thread, reactor);
     g_main_loop_run(main_loop);
 
