@@ -88,10 +88,7 @@ public func reactor_call_from_thread(
     let embedded = unsafe EmbeddedReactor.of(reactor)
     guard !embedded.isReleased else { return -ENOENT }
     let call = unsafe CallFromThread(callback, Userdata(userdata, destroy), label.map { unsafe String(cString: $0) })
-    guard embedded.handle.callFromThread({ try call.make(in: embedded) }) else {
-        call.giveBack()
-        return -ENOENT
-    }
+    embedded.handle.callFromThread { try call.make(in: embedded) }
     return 0
 }
 
@@ -118,8 +115,6 @@ public func reactor_call_from_thread(
             try embedded.call(.callFromThread, label) { unsafe callback(embedded.pointer, userdata) }
         }
     }
-
-    func giveBack() { userdata.giveBack() }
 }
 
 @c @implementation

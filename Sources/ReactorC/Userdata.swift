@@ -32,9 +32,6 @@ import CReactor
         releaseIfUnused()
     }
 
-    /// It stays the caller's.
-    func giveBack() { unsafe destroy = nil }
-
     private func releaseIfUnused() {
         guard isOver, uses == 0, let destroy = unsafe destroy else { return }
         unsafe self.destroy = nil

@@ -154,6 +154,16 @@ struct FailingCallbacks {
         #expect(second.destroyed == 1)
     }
 
+    @Test func userdataWithoutAHandlerIsDestroyedAtOnce() throws {
+        let loop = try Loop()
+        let old = Callback()
+        let none = Callback()
+        let destroy: reactor_destroy_t = { Callback.of($0).destroy() }
+        #expect(reactor_set_failure_handler(loop.pointer, { _, _, _ in 0 }, old.userdata, destroy) == 0)
+        #expect(reactor_set_failure_handler(loop.pointer, nil, none.userdata, destroy) == 0)
+        #expect((old.destroyed, none.destroyed) == (1, 1))
+    }
+
     @Test func aHandlerMayReplaceItself() throws {
         let loop = try Loop()
         let old = Callback()
