@@ -8,7 +8,8 @@ let package = Package(
     name: "swift-reactor",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "Reactor", targets: ["Reactor"])
+        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "swiftreactor", type: .dynamic, targets: ["ReactorC"]),
     ],
     targets: [
         .systemLibrary(
@@ -23,12 +24,16 @@ let package = Package(
             dependencies: ["CLibev", "CPrefetch", "CSignals", "CTraceback"],
             swiftSettings: settings
         ),
+        .systemLibrary(name: "CReactor", path: "include"),
+        .target(name: "ReactorC", dependencies: ["CReactor", "Reactor"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",
             dependencies: ["Reactor", "CTestSupport"],
             swiftSettings: settings
         ),
+        // Without strict memory safety: they are C programs in Swift, where every call would be marked.
+        .testTarget(name: "ReactorCTests", dependencies: ["ReactorC", "CReactor", "CTestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -34,7 +34,7 @@ public final class Reactor {
         var kind: CallbackKind { .callWhenRunning }
     }
 
-    let owner = OwnerThread()
+    package let owner = OwnerThread()
     let calls: DelayedCalls
     let watchers: IOWatchers
     let signals: SignalWatchers
@@ -44,11 +44,11 @@ public final class Reactor {
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<Reactor>
     private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
-    private var dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
+    private let dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
     private var hasThreadCalls = false
     private var state = State.idle
     private var whenRunning: [WhenRunning] = []
-    private var dueWhenRunning = CallBatch<WhenRunning>()
+    private let dueWhenRunning = CallBatch<WhenRunning>()
     /// Whether there are such. Looking at the arrays themselves is checked for exclusivity at run time, in each pass.
     private var hasWhenRunning = false
     /// Whether a foreign loop has taken over when there are passes: see `dispatch()`.
@@ -199,7 +199,7 @@ public final class Reactor {
         _ delay: Duration,
         fileID: StaticString = #fileID,
         line: UInt = #line,
-        _ callback: @escaping () throws -> Void
+        _ callback: consuming @escaping () throws -> Void
     ) -> DelayedCall {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callLater", site)
@@ -261,9 +261,10 @@ public final class Reactor {
         loop.wakeup.endSleep()
         if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
         if door.summaryDue != .max { door.summarize() }
-        callWhenRunningCalls()
-        callThreadCalls()
-        calls.callDue()
+        // Asked here and not there: in a pass in which only descriptors are ready none of these is entered.
+        if hasWhenRunning, isDriven { callWhenRunningCalls() }
+        if hasThreadCalls || !threadCalls.isEmpty { callThreadCalls() }
+        if !calls.isEmpty { calls.callDue() }
         loop.dispatch()
         loop.endPass(outer)
         if isHosted { prepareHostToSleep() }
@@ -287,9 +288,10 @@ public final class Reactor {
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
     private func maySleep(until limit: UInt64) -> Bool {
+        let limit = isVirtual ? limit : min(limit, door.summaryDue)
+        if calls.isEmpty, limit == .max, !alarm.isSet { return true }
         if clock != nil { return min(calls.nextDeadline, limit) == .max }
-        let wakeUp = min(calls.wakeUp, limit, door.summaryDue)
-        if wakeUp == .max, !alarm.isSet { return true }
+        let wakeUp = min(calls.wakeUp, limit)
         let now = MonotonicClock.now()
         guard wakeUp > now else { return false }
         alarm.set(wakeUp, now: now)
@@ -324,7 +326,7 @@ public final class Reactor {
     }
 
     private func callWhenRunningCalls() {
-        guard hasWhenRunning, isDriven else { return }
+        dueWhenRunning.forget()
         dueWhenRunning.append(&whenRunning)
         var rest = dueWhenRunning.count
         while rest > 0, let call = dueWhenRunning.popFirst() {
@@ -336,9 +338,9 @@ public final class Reactor {
     }
 
     private func callThreadCalls() {
-        guard hasThreadCalls || !threadCalls.isEmpty else { return }
         var new = threadCalls.take(leaving: spareThreadCalls)
         spareThreadCalls = []
+        dueThreadCalls.forget()
         dueThreadCalls.append(&new)
         spareThreadCalls = new
         var rest = dueThreadCalls.count

@@ -21,21 +21,28 @@ extension Reactor {
         }
     }
 
-    /// What `install`, or the first use of `shared`, put in place.
-    private static let installed = Mutex<ThreadBound<Reactor>?>(nil)
-
-    /// Read without a lock after the first time.
-    private static let sharedReactor = installed.withLock { installed in
-        if let installed { return installed }
-        do {
+    /// The shared reactor, for callers that must not be stopped where it cannot be made. Throws `ReactorError`.
+    package static func makeShared() throws(ReactorError) -> Reactor {
+        try installed.withLock { installed throws(ReactorError) in
+            if let installed { return installed }
             let reactor = ThreadBound(value: try Reactor(backend: backendFromEnvironment()))
             reactor.value.addInstrumentsFromEnvironment()
             installed = reactor
             return reactor
+        }.value
+    }
+
+    /// What `install`, or the first use of `shared`, put in place.
+    private static let installed = Mutex<ThreadBound<Reactor>?>(nil)
+
+    /// Read without a lock after the first time.
+    private static let sharedReactor = {
+        do {
+            return ThreadBound(value: try makeShared())
         } catch {
             fatalError("Reactor.shared cannot be made. \(error)")
         }
-    }
+    }()
 
     /// `REACTOR_TIMELINE` and `REACTOR_SNAPSHOT`: there is one file, and one SIGUSR1, in a process.
     private func addInstrumentsFromEnvironment() {

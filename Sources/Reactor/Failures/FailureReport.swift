@@ -10,7 +10,7 @@ extension CallbackFailure: CustomStringConvertible {
         if let traceback = traceback?.lines(style), !traceback.isEmpty {
             lines.append("Traceback (most recent call first):")
             lines += traceback.map { "  " + $0 }
-            lines.append("registered at \(registeredAt)")
+            if let place { lines.append("registered at \(place)") }
         }
         switch consequence {
         case .none: break
@@ -21,10 +21,20 @@ extension CallbackFailure: CustomStringConvertible {
         return lines.joined(separator: "\n")
     }
 
+    private var place: String? {
+        if let error = error as? any PlacedError { error.place } else { registeredAt.description }
+    }
+
     /// The report's first sentence.
     var headline: String {
-        "Unhandled error in \(kind.description(label: label, registeredAt: registeredAt)): \(error)"
+        "Unhandled error in \(kind.description(label: label, place: place)): \(error)"
     }
+}
+
+/// An error that knows better than the call site what its callback is called: C has labels, and no `#fileID`.
+package protocol PlacedError: Error {
+    /// What stands in the report in place of the call site; nil for nothing.
+    var place: String? { get }
 }
 
 extension CallbackKind: CustomStringConvertible {
@@ -46,10 +56,10 @@ extension CallbackKind: CustomStringConvertible {
     }
 
     /// With what else tells the callback from others: `a delayed call (Countdown.swift:14, after 1.0 s)`.
-    func description(label: String?, registeredAt: CallSite) -> String {
+    func description(label: String?, place: String?) -> String {
         let what = [description, label.map { "\"\($0)\"" }].compactMap(\.self).joined(separator: " ")
-        let origin = [registeredAt.description, detail].compactMap(\.self).joined(separator: ", ")
-        return "\(what) (\(origin))"
+        let origin = [place, detail].compactMap(\.self).joined(separator: ", ")
+        return origin.isEmpty ? what : "\(what) (\(origin))"
     }
 
     /// What else tells this callback from others of its kind.

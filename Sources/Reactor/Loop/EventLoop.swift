@@ -18,9 +18,11 @@ import CLibev
     let pointer: OpaquePointer
     let wakeup: Wakeup
     private let wakeupWatcher: UnsafeMutablePointer<ev_io>
-    var signals = SignalSources()
+    private var signals = SignalSources()
+    private var hasDueSignals = false
     #if os(Linux)
         private var host: HostDescriptor?
+        private var hasHost = false
     #endif
 
     /// The source whose callback is on the stack, if one is, for `pass` when it is nested. No reference is kept: a
@@ -57,6 +59,8 @@ import CLibev
     #if os(Linux)
         private var stale = StaleRegistrations()
     #endif
+    /// Whether `stale` has something to look for.
+    private var mayHoldStale = false
     /// Whether the kernel's set is the parent's too, this being a forked child that has not polled yet.
     private var isShared = false
 
@@ -97,9 +101,18 @@ import CLibev
         deliverSignals()
     }
 
+    @inline(never)
     private func deliverSignals() {
-        while let source = signals.next() { source.received() }
+        while let source = signals.next() {
+            hasDueSignals = signals.hasDue
+            source.received()
+        }
+        hasDueSignals = false
     }
+
+    func add(_ source: SignalSource) { signals.append(source) }
+
+    func remove(_ source: SignalSource) { signals.remove(source) }
 
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
     func poll(block: Bool) {
@@ -110,10 +123,10 @@ import CLibev
         unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
         // Left by epoll_ctl, when an event came for a number that is closed or is another file's: libev will rebuild the
         // set then. EEXIST comes of watching again what was watched before, EINTR of a signal.
-        let failure = errno
+        let failure = clibev_errno()
         if failure != 0, failure != EEXIST, failure != EINTR { isRebuilding = true }
         #if os(Linux)
-            host?.watch(backendDescriptor)
+            if hasHost { host?.watch(backendDescriptor) }
         #endif
     }
 
@@ -136,13 +149,13 @@ import CLibev
     /// Calls each pending source: signals first, then descriptors, in the order of registration on one descriptor, readers before writers; in no
     /// defined order across descriptors.
     func dispatch() {
-        if signals.hasDue { deliverSignals() }
+        if hasDueSignals { deliverSignals() }
         unsafe ev_invoke_pending(pointer)
         unsafe dispatching = nil
     }
 
     /// Whether the last poll found nothing.
-    var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 && !signals.hasDue }
+    var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 && !hasDueSignals }
 
     /// Begins a pass; what it returns is for the `endPass` that has to follow.
     ///
@@ -199,6 +212,9 @@ import CLibev
     /// Whether there is a change that the next poll will tell the kernel of.
     var hasUntoldChanges: Bool { hasChanges || isRebuilding }
 
+    /// Whether the next poll may abort on a descriptor that is closed, unless that is found out before.
+    var mayMeetClosed: Bool { hasUntoldChanges || mayHoldStale }
+
     /// Keeps a cancelled source until nothing can refer to it any more.
     func retire(_ source: AnyObject) {
         guard depth > 0 else { return }
@@ -212,7 +228,10 @@ import CLibev
             // In a forked child the set is still the parent's, until libev has made another.
             guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
             // Where it is not there, libev has taken it out already, or the number is not the file's any more.
-            if !Descriptor.remove(descriptor, fromEpoll: backendDescriptor), !isSame() { stale.suspect(descriptor) }
+            if !Descriptor.remove(descriptor, fromEpoll: backendDescriptor), !isSame() {
+                mayHoldStale = true
+                stale.suspect(descriptor)
+            }
         #endif
     }
 
@@ -220,10 +239,11 @@ import CLibev
     /// `isWatched` tells of a number whether it has sources.
     func forgetStale(isWatched: (Int32) -> Bool) {
         #if os(Linux)
-            if stale.isEmpty || isShared { return }
+            if !mayHoldStale || isShared { return }
             let isConfirmed = stale.isConfirmed(inEpoll: backendDescriptor) {
                 isWatched($0) && !changedDescriptors.contains($0)
             }
+            mayHoldStale = !stale.isEmpty
             if isConfirmed { rebuild() }
         #endif
     }
@@ -236,9 +256,16 @@ import CLibev
 
     /// Whether this process was forked since the last call; the kernel's state is then rebuilt at the next poll, as
     /// libev demands (`ev_loop_fork`).
+    @inline(__always)
     func noticeFork() -> Bool {
         let generation = ForkWatch.generation
         guard generation != forkGeneration else { return false }
+        renewAfterFork(generation)
+        return true
+    }
+
+    @inline(never)
+    private func renewAfterFork(_ generation: Int) {
         forkGeneration = generation
         isRebuilding = true
         isShared = true
@@ -248,7 +275,6 @@ import CLibev
             host?.renewAfterFork()
         #endif
         unsafe ev_loop_fork(pointer)
-        return true
     }
 
     /// A descriptor that is readable while something is ready: the same each time. Nil where the backend has none.
@@ -262,6 +288,7 @@ import CLibev
             // The wake-up itself too: it is to be seen before the first poll tells libev's set of it.
             guard host.watch(wakeup.descriptor), host.watch(backendDescriptor) else { throw .outOfDescriptors }
             self.host = host
+            hasHost = true
             return host.descriptor
         #else
             return backendDescriptor
@@ -274,10 +301,7 @@ import CLibev
     }
 }
 
-private let wakeupTrampoline: @convention(c) (OpaquePointer?, UnsafeMutablePointer<ev_io>?, Int32) -> Void = {
-    _,
-    watcher,
-    _ in
-    unsafe Unmanaged<EventLoop>.fromOpaque(watcher.unsafelyUnwrapped.pointee.data)
-        ._withUnsafeGuaranteedRef { $0.wakeUp() }
+private let wakeupTrampoline: IOTrampoline = { _, watcher, _ in
+    let watcher = unsafe UnsafeMutablePointer<ev_io>(bitPattern: watcher).unsafelyUnwrapped
+    unsafe Unmanaged<EventLoop>.fromOpaque(watcher.pointee.data)._withUnsafeGuaranteedRef { $0.wakeUp() }
 }

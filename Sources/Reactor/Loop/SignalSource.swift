@@ -31,14 +31,14 @@ class SignalSource {
         guard !isStarted else { return }
         try SignalDispositions.acquire(signal, for: loop)
         isStarted = true
-        loop.signals.append(self)
+        loop.add(self)
     }
 
     /// Ceases to watch for good; after the last one the disposition that was there comes back.
     func close() {
         guard isStarted else { return }
         isStarted = false
-        loop.signals.remove(self)
+        loop.remove(self)
         SignalDispositions.release(signal)
     }
 }
@@ -47,7 +47,7 @@ class SignalSource {
 struct SignalSources {
     private var started: [SignalSource] = []
     private var due: [SignalSource] = []
-    private(set) var hasDue = false
+    var hasDue: Bool { !due.isEmpty }
 
     mutating func append(_ source: SignalSource) { started.append(source) }
 
@@ -57,15 +57,12 @@ struct SignalSources {
     mutating func collect() {
         let signals = Set(started.map(\.signal)).filter(csignals_take)
         due += started.filter { signals.contains($0.signal) }
-        hasDue = !due.isEmpty
     }
 
     /// The next that is due, and was not stopped since.
     mutating func next() -> SignalSource? {
         due.removeAll { !$0.isStarted }
-        let next = due.isEmpty ? nil : due.removeFirst()
-        hasDue = !due.isEmpty
-        return next
+        return due.isEmpty ? nil : due.removeFirst()
     }
 }
 

@@ -15,6 +15,9 @@ public final class IOWatcher {
     /// Whether it waits for `resume()`. A cancelled watcher is not paused.
     public private(set) var isPaused = false
 
+    /// Called in place of the report when the watcher was cancelled because its descriptor is closed or refused.
+    package var whenLost: (() throws -> Void)?
+
     private let owner: OwnerThread
     /// What is registered; nil once cancelled, so that the callback and what it holds are let go.
     private var registration: IORegistration?
@@ -78,6 +81,7 @@ public final class IOWatcher {
     /// The registry has let it go.
     func cancelled() {
         registration = nil
+        whenLost = nil
         isPaused = false
     }
 
