@@ -34,6 +34,10 @@ countdown: libev ## build the countdown and run it
 examples: libev ## build every example and check what it prints
 	@Examples/check $(FLAGS)
 
+.PHONY: tools
+tools: ## build what draws timelines, and test it
+	@$(SWIFT) test --package-path Tools
+
 .PHONY: examples-c
 examples-c: libev ## install the C library to a scratch prefix, build the C examples against it, and check them
 	@./Scripts/require-package pkg-config pkg-config --version
@@ -90,7 +94,8 @@ fuzz: libev ## random sequences of calls of the C interface, for an hour (FUZZ_S
 .PHONY: lint
 lint: ## check the format of all the code, and its layering
 	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests \
-	    Examples/Package.swift Examples/Sources Benchmarks/Package.swift Benchmarks/Sources
+	    Examples/Package.swift Examples/Sources Benchmarks/Package.swift Benchmarks/Sources \
+	    Tools/Package.swift Tools/Sources Tools/Tests
 	@./Scripts/check-layers
 
 .PHONY: bench
@@ -103,4 +108,4 @@ bench-quick: libev ## the same, with fewer rounds
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf .build .build-* Examples/.build Examples/.build-* Benchmarks/.build Benchmarks/.build-*
+	@rm -rf .build .build-* Examples/.build Examples/.build-* Tools/.build Benchmarks/.build Benchmarks/.build-*

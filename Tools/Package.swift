@@ -13,7 +13,8 @@ let package = Package(
         .executableTarget(
             name: "reactor-timeline",
             dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")]
-        )
+        ),
+        .testTarget(name: "TimelineTests", dependencies: ["reactor-timeline"]),
     ],
     swiftLanguageModes: [.v6]
 )

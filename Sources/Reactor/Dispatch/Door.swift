@@ -29,6 +29,8 @@ final class Door {
     /// Whether there are instruments: the one thing about them that is looked at with each callback.
     private(set) var isObserved = false
     private let instruments = Instruments()
+    /// The callbacks that are under way and that instruments were told of, the innermost last.
+    private var runs: [CallbackRun] = []
     /// The deadline of the delayed call that is entered next, if instruments are to be told of it.
     var due: ReactorInstant?
 
@@ -38,22 +40,22 @@ final class Door {
     @inline(__always)
     func enter(_ origin: some CallbackOrigin, _ body: () throws -> Void) {
         entered &+= 1
-        if isObserved { return enterObserved(origin, body) }
+        // Before and after the one call of the body: it is inlined, and a second one would cost it its closure.
+        if isObserved { tellBegin(origin) }
         do {
             try body()
         } catch {
-            failed(origin, error)
+            return failed(origin, error)
         }
-    }
-
-    @inline(never)
-    private func failed(_ origin: some CallbackOrigin, _ error: any Error) {
-        failed(origin, error, traceback(of: error))
+        if isObserved { tellEnd() }
     }
 
     /// Apart, so that the way without an error needs no room on the stack for a failure.
     @inline(never)
-    private func failed(_ origin: some CallbackOrigin, _ error: any Error, _ traceback: Traceback?) {
+    private func failed(_ origin: some CallbackOrigin, _ error: any Error) {
+        let traceback = traceback(of: error)
+        // The callback has not to answer for the time that its report takes.
+        if isObserved { tellEnd() }
         let kind = origin.kind
         let consequence = origin.follow(failure: error)
         report(
@@ -108,8 +110,9 @@ final class Door {
         }
     }
 
-    /// From where an error was thrown that was caught a moment ago.
+    /// From where an error was thrown that was caught a moment ago. One that C returned was thrown by nobody but us.
     func traceback(of error: any Error) -> Traceback? {
+        if error is any PlacedError { return nil }
         let addresses = throwRecorder.takeAddresses(of: error)
         return addresses.isEmpty ? nil : Traceback(addresses: addresses)
     }
@@ -135,7 +138,13 @@ extension Door {
 
     func remove(_ instrument: any ReactorInstrument) {
         instruments.remove(instrument)
+        instrumentsChanged()
+    }
+
+    /// Callbacks that are under way when the last one goes are not told of when they end.
+    private func instrumentsChanged() {
         isObserved = !instruments.all.isEmpty
+        if !isObserved { runs.removeAll() }
     }
 
     func removeInstruments() {
@@ -148,7 +157,7 @@ extension Door {
     }
 
     @inline(never)
-    private func enterObserved(_ origin: some CallbackOrigin, _ body: () throws -> Void) {
+    private func tellBegin(_ origin: some CallbackOrigin) {
         let run = CallbackRun(
             kind: origin.kind,
             label: origin.label,
@@ -157,17 +166,15 @@ extension Door {
             began: .machineNow
         )
         due = nil
+        runs.append(run)
         tell { try $0.callbackBegan(run) }
-        let result = Result { try body() }
-        // The callback has not to answer for the time that its report takes.
+    }
+
+    @inline(never)
+    private func tellEnd() {
         let end = ReactorInstant.machineNow
-        if case .failure(let error) = result {
-            let traceback = traceback(of: error)
-            tell { try $0.callbackEnded(run, at: end) }
-            failed(origin, error, traceback)
-        } else {
-            tell { try $0.callbackEnded(run, at: end) }
-        }
+        guard let run = runs.popLast() else { return }
+        tell { try $0.callbackEnded(run, at: end) }
     }
 
     /// Waits, and tells of it.
@@ -182,7 +189,7 @@ extension Door {
 
     private func tell(_ message: (any ReactorInstrument) throws -> Void) {
         instruments.tell(message) { instrument, error in
-            isObserved = !instruments.all.isEmpty
+            instrumentsChanged()
             report(
                 CallbackFailure(
                     error: error,

@@ -58,20 +58,17 @@ extension Traceback.Frame {
             let isGlue =
                 frame.isSwiftThunk || frame.isSwiftRuntimeFailure || symbol.name.hasPrefix("@objc ")
                 || symbol.name.hasPrefix("partial apply for ") || symbol.rawName.hasSuffix("Tm")
+            let isOfSwift = symbol.imageName.hasPrefix("libswift") || symbol.rawName.hasPrefix("$ss")
+            let isUnknownC = location == nil && !symbol.rawName.hasPrefix("$s")
             if let path, path.hasPrefix(Self.sources) {
                 origin = .reactor
-            } else if isGlue || frame.isSystem || Self.isOfTheSystem(symbol.imageName, symbol.rawName) {
+            } else if isGlue || frame.isSystem || isUnknownC || isOfSwift {
                 origin = .runtime
             } else {
                 origin = location == nil && symbol.rawName.hasPrefix("$s7Reactor") ? .reactor : .program
             }
         }
     #endif
-
-    /// The Swift libraries, linked dynamically or into the program, and C code that tells no line.
-    private static func isOfTheSystem(_ image: String, _ symbol: String) -> Bool {
-        image.hasPrefix("libswift") || symbol.hasPrefix("$ss") || !symbol.hasPrefix("$s")
-    }
 
     /// What the compiler says of how it made a function is of no use here, and top-level code has no name.
     private static func readable(_ name: String) -> String {
