@@ -60,12 +60,14 @@ extension Traceback.Frame {
                 || symbol.name.hasPrefix("partial apply for ") || symbol.rawName.hasSuffix("Tm")
             let isOfSwift = symbol.imageName.hasPrefix("libswift") || symbol.rawName.hasPrefix("$ss")
             let isUnknownC = location == nil && !symbol.rawName.hasPrefix("$s")
-            if let path, path.hasPrefix(Self.sources) {
+            // A method that the program has added to a type of ours has our module's name as well.
+            let isOurs = symbol.rawName.hasPrefix("$s7Reactor") && path?.contains("Sources/Reactor/") != false
+            if isOurs || path?.hasPrefix(Self.sources) == true {
                 origin = .reactor
             } else if isGlue || frame.isSystem || isUnknownC || isOfSwift {
                 origin = .runtime
             } else {
-                origin = location == nil && symbol.rawName.hasPrefix("$s7Reactor") ? .reactor : .program
+                origin = .program
             }
         }
     #endif
