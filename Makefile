@@ -100,8 +100,13 @@ bench-gate-record: libev ## write new limits
 	@./Scripts/require-tools valgrind
 	@Benchmarks/bench gate --record
 
+.PHONY: bench-profile
+bench-profile: libev ## where the instructions of an operation go
+	@./Scripts/require-tools valgrind
+	@Benchmarks/bench profile
+
 .PHONY: bench-report
-bench-report: ## refresh the tables in the documents from the latest results
+bench-report: ## refresh the tables in the documents from the latest results and profile
 	@Benchmarks/bench report
 
 .PHONY: clean

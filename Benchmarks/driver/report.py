@@ -192,16 +192,30 @@ def circumstances(figures):
     )
 
 
+def profiles(profile):
+    """A column for each operation, a row for each group of functions, the dearest first."""
+    operations = profile["instructions"]
+    total = {group: sum(of.get(group, 0) for of in operations.values()) for of in operations.values() for group in of}
+    row = lambda name, of_group: [name, *(shown(of_group(of)) for of in operations.values())]
+    shown = lambda value: f"{value:.0f}" if value >= 0.5 else ""
+    rows = [row(group, lambda of: of.get(group, 0)) for group in sorted(total, key=total.get, reverse=True)]
+    rows.append(row("all", lambda of: sum(of.values())))
+    table = markdown(["instructions", *operations], [row for row in rows if any(row[1:])])
+    return f"{table}\n\nCommit {profile['commit']}."
+
+
 BLOCKS = {"highlights": highlights, "everything": everything, "counts": counts, "goals": goal_table}
 
 
-def write_documents(figures):
+def write_documents(figures, profile):
     """Replaces what stands between the markers <!-- bench:NAME --> and <!-- bench:end -->."""
+    blocks = {name: lambda block=block: block(figures) for name, block in BLOCKS.items()}
+    blocks["profile"] = lambda: profiles(profile)
     for document in DOCUMENTS:
         old = document.read_text()
         new = re.sub(
             r"(<!-- bench:(\w+) -->\n).*?(<!-- bench:end -->)",
-            lambda found: f"{found[1]}\n{BLOCKS[found[2]](figures)}\n\n{found[3]}",
+            lambda found: f"{found[1]}\n{blocks[found[2]]()}\n\n{found[3]}",
             old,
             flags=re.DOTALL,
         )
