@@ -101,8 +101,8 @@ bench-gate-record: libev ## write new limits
 	@Benchmarks/bench gate --record
 
 .PHONY: bench-profile
-bench-profile: libev ## where the instructions of an operation go
-	@./Scripts/require-tools valgrind
+bench-profile: libev ## where the instructions and system calls of an operation go
+	@./Scripts/require-tools valgrind strace
 	@Benchmarks/bench profile
 
 .PHONY: bench-report

@@ -84,9 +84,10 @@ def group(function):
     return next((name for name, pattern in GROUPS if re.search(pattern, function)), REST)
 
 
-def write(profiles, commit):
+def write(commit, profiles, system_calls):
     PROFILE.parent.mkdir(exist_ok=True)
-    PROFILE.write_text(json.dumps({"commit": commit, "instructions": profiles}, indent=1) + "\n")
+    everything = {"commit": commit, "instructions": profiles, "system_calls": system_calls}
+    PROFILE.write_text(json.dumps(everything, indent=1) + "\n")
 
 
 def read():

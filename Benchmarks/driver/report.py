@@ -193,15 +193,20 @@ def circumstances(figures):
 
 
 def profiles(profile):
-    """A column for each operation, a row for each group of functions, the dearest first."""
-    operations = profile["instructions"]
-    total = {group: sum(of.get(group, 0) for of in operations.values()) for of in operations.values() for group in of}
-    row = lambda name, of_group: [name, *(shown(of_group(of)) for of in operations.values())]
-    shown = lambda value: f"{value:.0f}" if value >= 0.5 else ""
-    rows = [row(group, lambda of: of.get(group, 0)) for group in sorted(total, key=total.get, reverse=True)]
+    return of_operations("instructions", profile["instructions"], lambda value: f"{value:.0f}" if value >= 0.5 else "")
+
+
+def system_calls(profile):
+    return of_operations("calls", profile["system_calls"], lambda value: f"{value:.2f}" if value >= 0.005 else "")
+
+
+def of_operations(what, operations, shown):
+    """A column for each operation, a row for each part of it, the largest first."""
+    total = {part: sum(of.get(part, 0) for of in operations.values()) for of in operations.values() for part in of}
+    row = lambda name, of_part: [name, *(shown(of_part(of)) for of in operations.values())]
+    rows = [row(part, lambda of: of.get(part, 0)) for part in sorted(total, key=total.get, reverse=True)]
     rows.append(row("all", lambda of: sum(of.values())))
-    table = markdown(["instructions", *operations], [row for row in rows if any(row[1:])])
-    return f"{table}\n\nCommit {profile['commit']}."
+    return markdown([what, *operations], [row for row in rows if any(row[1:])])
 
 
 BLOCKS = {"highlights": highlights, "everything": everything, "counts": counts, "goals": goal_table}
@@ -210,7 +215,8 @@ BLOCKS = {"highlights": highlights, "everything": everything, "counts": counts, 
 def write_documents(figures, profile):
     """Replaces what stands between the markers <!-- bench:NAME --> and <!-- bench:end -->."""
     blocks = {name: lambda block=block: block(figures) for name, block in BLOCKS.items()}
-    blocks["profile"] = lambda: profiles(profile)
+    blocks["profile"] = lambda: f"{profiles(profile)}\n\nCommit {profile['commit']}."
+    blocks["system_calls"] = lambda: f"{system_calls(profile)}\n\nCommit {profile['commit']}."
     for document in DOCUMENTS:
         old = document.read_text()
         new = re.sub(
