@@ -48,10 +48,10 @@ class Figures:
     def metrics(self, subject, peer):
         return [metric for of, name, metric in self.by_key if (of, name) == (subject, peer)]
 
-    def write(self):
-        LATEST.parent.mkdir(exist_ok=True)
+    def write(self, path):
+        path.parent.mkdir(exist_ok=True)
         everything = {"conditions": self.conditions, "results": self.entries, "left_out": self.left_out}
-        LATEST.write_text(json.dumps(everything, indent=1) + "\n")
+        path.write_text(json.dumps(everything, indent=1) + "\n")
 
 
 def read():

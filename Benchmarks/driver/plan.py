@@ -49,8 +49,8 @@ class Case:
     @property
     def descriptors(self):
         """How many a program opens for it."""
-        opens_pairs = ("ring", "ring_sockets", "rearm", "idle", "footprint_watchers", "ping_pong")
-        return (2 * self.size if self.benchmark in opens_pairs else 0) + 100
+        for_each = {"ring": 2, "ring_sockets": 2, "rearm": 2, "ping_pong": 2, "idle": 1, "footprint_watchers": 1}
+        return for_each.get(self.benchmark, 0) * self.size + 100
 
     def takes_part(self, peer, number):
         """Whether in the round of this number."""
@@ -96,6 +96,7 @@ CASES = [
     Case("ring", 100, 1, operations=20_000, turns=2),
     RING,
     Case("ring", 5_000, 100, operations=40_000, few_rounds=(*SWIFT, *PYTHON)),
+    Case("ring", 9_500, 100, operations=40_000, few_rounds=(*SWIFT, *PYTHON)),
     Case("ring", 15_000, 100, operations=40_000, few_rounds=(*SWIFT, *PYTHON)),
     Case("ring_sockets", 1_000, 100, operations=20_000, turns=2),
     Case("rearm", 1_000, operations=20_000),

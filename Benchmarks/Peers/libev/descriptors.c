@@ -13,9 +13,9 @@ static void on_readable(struct ev_loop *l, ev_io *watcher, int events) {
     if (token_arrived(watcher->fd, (int)(intptr_t)watcher->data)) ev_break(l, EVBREAK_ALL);
 }
 
-static void watch(struct round *round, int sockets) {
+static void watch(struct round *round, int kind) {
     wanted = unsent = round->operations;
-    pipes = round_pairs(round->peer, round->size, sockets);
+    pipes = round_pairs(round->peer, round->size, kind);
     watchers = malloc((size_t)round->size * sizeof *watchers);
     for (long i = 0; i < round->size; i++) {
         ev_io_init(&watchers[i], on_readable, reading_end(i), EV_READ);
@@ -31,7 +31,7 @@ static void pass_tokens(struct round *round) {
 }
 
 static void watch_pipes(struct round *round) {
-    watch(round, 0);
+    watch(round, round_pipes);
 }
 
 void ring(struct round *round) {
@@ -40,7 +40,7 @@ void ring(struct round *round) {
 }
 
 void ring_sockets(struct round *round) {
-    watch(round, 1);
+    watch(round, round_sockets);
     stopwatch(round, pass_tokens);
 }
 
@@ -107,7 +107,7 @@ void idle(struct round *round) {
         ev_timer_init(&timers[i], on_end, (double)delays[i] / 1e9, 0.);
         ev_timer_start(loop, &timers[i]);
     }
-    watch_pipes(round);
+    watch(round, round_readers);
     stopwatch(round, rest);
 }
 
@@ -123,6 +123,6 @@ static void add_watchers(struct round *round) {
 }
 
 void footprint_watchers(struct round *round) {
-    pipes = round_pairs(round->peer, round->size, 0);
+    pipes = round_pairs(round->peer, round->size, round_readers);
     weigh(round, add_watchers);
 }

@@ -13,9 +13,9 @@ static void on_readable(evutil_socket_t descriptor, short events, void *context)
     if (token_arrived(descriptor, (int)(intptr_t)context)) event_base_loopbreak(base);
 }
 
-static void watch(struct round *round, int sockets) {
+static void watch(struct round *round, int kind) {
     wanted = unsent = round->operations;
-    pipes = round_pairs(round->peer, round->size, sockets);
+    pipes = round_pairs(round->peer, round->size, kind);
     watchers = malloc((size_t)round->size * sizeof *watchers);
     for (long i = 0; i < round->size; i++) {
         void *next = (void *)(intptr_t)next_writing_end(round, i);
@@ -31,7 +31,7 @@ static void pass_tokens(struct round *round) {
 }
 
 static void watch_pipes(struct round *round) {
-    watch(round, 0);
+    watch(round, round_pipes);
 }
 
 void ring(struct round *round) {
@@ -40,7 +40,7 @@ void ring(struct round *round) {
 }
 
 void ring_sockets(struct round *round) {
-    watch(round, 1);
+    watch(round, round_sockets);
     stopwatch(round, pass_tokens);
 }
 
@@ -108,7 +108,7 @@ void idle(struct round *round) {
         evtimer_assign(&timers[i], base, on_end, NULL);
         evtimer_add(&timers[i], &delay);
     }
-    watch_pipes(round);
+    watch(round, round_readers);
     stopwatch(round, rest);
 }
 
@@ -124,6 +124,6 @@ static void add_watchers(struct round *round) {
 }
 
 void footprint_watchers(struct round *round) {
-    pipes = round_pairs(round->peer, round->size, 0);
+    pipes = round_pairs(round->peer, round->size, round_readers);
     weigh(round, add_watchers);
 }

@@ -15,9 +15,9 @@ static void on_readable(uv_poll_t *watcher, int status, int events) {
     if (token_arrived((int)(both & 0xffffffff), (int)(both >> 32))) uv_stop(watcher->loop);
 }
 
-static void watch(struct round *round, int sockets) {
+static void watch(struct round *round, int kind) {
     wanted = unsent = round->operations;
-    pipes = round_pairs(round->peer, round->size, sockets);
+    pipes = round_pairs(round->peer, round->size, kind);
     watchers = malloc((size_t)round->size * sizeof *watchers);
     for (long i = 0; i < round->size; i++) {
         uv_poll_init(loop, &watchers[i], reading_end(i));
@@ -33,7 +33,7 @@ static void pass_tokens(struct round *round) {
 }
 
 static void watch_pipes(struct round *round) {
-    watch(round, 0);
+    watch(round, round_pipes);
 }
 
 void ring(struct round *round) {
@@ -42,7 +42,7 @@ void ring(struct round *round) {
 }
 
 void ring_sockets(struct round *round) {
-    watch(round, 1);
+    watch(round, round_sockets);
     stopwatch(round, pass_tokens);
 }
 
@@ -108,7 +108,7 @@ void idle(struct round *round) {
         uv_timer_init(loop, &timers[i]);
         uv_timer_start(&timers[i], on_end, delays[i] / 1000000, 0);
     }
-    watch_pipes(round);
+    watch(round, round_readers);
     stopwatch(round, rest);
 }
 
@@ -124,6 +124,6 @@ static void add_watchers(struct round *round) {
 }
 
 void footprint_watchers(struct round *round) {
-    pipes = round_pairs(round->peer, round->size, 0);
+    pipes = round_pairs(round->peer, round->size, round_readers);
     weigh(round, add_watchers);
 }

@@ -107,7 +107,7 @@ def many_reactors(round, loop):
 
 
 def rearm(round, loop):
-    readers = watch_pipes(round, loop)
+    readers = watch_readers(round, loop)
     nothing = lambda: None
     round.operations = round.batches * round.size
     round.begin()
@@ -121,8 +121,8 @@ def rearm(round, loop):
     round.end()
 
 
-def watch_pipes(round, loop):
-    readers = [reader for reader, _ in rounds.open_pairs(round.size)]
+def watch_readers(round, loop):
+    readers = rounds.open_readers(round.size)
     for reader in readers:
         loop.add_reader(reader, lambda: None)
     return readers
@@ -134,7 +134,7 @@ def make_pass(loop):
 
 
 def loop_count(round, loop):
-    watch_pipes(round, loop)
+    watch_readers(round, loop)
     rest = round.operations
 
     def make_another():
@@ -153,7 +153,7 @@ def loop_count(round, loop):
 
 def idle(round, loop):
     """An operation is a millisecond."""
-    watch_pipes(round, loop)
+    watch_readers(round, loop)
     for delay in rounds.far_delays(round.size):
         loop.call_later(delay, lambda: None)
     make_pass(loop)
@@ -164,10 +164,10 @@ def idle(round, loop):
 
 
 def footprint_watchers(round, loop):
-    pairs = rounds.open_pairs(round.size)
+    readers = rounds.open_readers(round.size)
     nothing = lambda: None
     before = rounds.resident_bytes()
-    for reader, _ in pairs:
+    for reader in readers:
         loop.add_reader(reader, nothing)
     make_pass(loop)
     round.bytes = rounds.resident_bytes() - before

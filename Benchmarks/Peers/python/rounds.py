@@ -124,13 +124,24 @@ def victims(round):
     return (random_numbers(2, round.operations) % round.size).tolist()
 
 
+def open_readers(count):
+    """Reading ends of one pipe, for where nothing is written."""
+    raise_limit()
+    reader, _ = os.pipe()
+    return [os.dup(reader) for _ in range(count)]
+
+
 def open_pairs(count, sockets=False):
     """Pairs of descriptors, the reading end first."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    raise_limit()
     if sockets:
         return [tuple(end.detach() for end in socket.socketpair()) for _ in range(count)]
     return [os.pipe() for _ in range(count)]
+
+
+def raise_limit():
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def resident_bytes():

@@ -134,7 +134,7 @@ def ring_sockets(round):
 
 
 def rearm(round):
-    readers = watch_pipes(round)
+    readers = watch_readers(round)
     rest = round.batches
     round.operations = round.batches * round.size
 
@@ -161,15 +161,15 @@ def rearm(round):
     reactor.run()
 
 
-def watch_pipes(round):
-    readers = [Reader(reader) for reader, _ in rounds.open_pairs(round.size)]
+def watch_readers(round):
+    readers = [Reader(reader) for reader in rounds.open_readers(round.size)]
     for reader in readers:
         reactor.addReader(reader)
     return readers
 
 
 def loop_count(round):
-    watch_pipes(round)
+    watch_readers(round)
 
     def make_pass():
         countdown.count()
@@ -182,7 +182,7 @@ def loop_count(round):
 
 def idle(round):
     """An operation is a millisecond."""
-    watch_pipes(round)
+    watch_readers(round)
     for delay in rounds.far_delays(round.size):
         reactor.callLater(delay, int)
     countdown = run_and_measure(round, lambda: reactor.callLater(round.operations / 1e3, lambda: countdown.count()), 1)
@@ -190,9 +190,9 @@ def idle(round):
 
 
 def footprint_watchers(round):
-    pairs = rounds.open_pairs(round.size)
+    readers = rounds.open_readers(round.size)
     before = rounds.resident_bytes()
-    for reader, _ in pairs:
+    for reader in readers:
         reactor.addReader(Reader(reader))
     reactor.iterate()
     round.bytes = rounds.resident_bytes() - before

@@ -20,8 +20,8 @@ func watch(
     return source
 }
 
-private func openPairs(_ round: Round, sockets: Bool = false) -> [(reader: Int32, writer: Int32)] {
-    guard let descriptors = round_pairs("dispatch", round.size, sockets ? 1 : 0) else { fatalError("out of memory") }
+private func openPairs(_ round: Round, kind: Int = round_pipes) -> [(reader: Int32, writer: Int32)] {
+    guard let descriptors = round_pairs("dispatch", round.size, Int32(kind)) else { fatalError("out of memory") }
     return (0..<round.size).map { (descriptors[2 * $0], descriptors[2 * $0 + 1]) }
 }
 
@@ -70,7 +70,7 @@ private final class Ring: @unchecked Sendable {
         unsent = round.operations
         awaited = round.operations
         token.initialize(to: 0)
-        let pairs = openPairs(round, sockets: sockets)
+        let pairs = openPairs(round, kind: sockets ? round_sockets : round_pipes)
         first = (0..<round.active).map { pairs[$0 * (round.size / round.active)].writer }
         for index in 0..<round.size {
             let source = pairs[index].reader
@@ -140,7 +140,7 @@ func loopCount(_ round: Round) {
 
 /// Sources of pipes and timers at rest. An operation is a millisecond.
 func idle(_ round: Round) {
-    let sources = Kept(openPairs(round).map { watch($0.reader) {} })
+    let sources = Kept(openPairs(round, kind: round_readers).map { watch($0.reader) {} })
     let timers = Kept(
         farDelays(count: round.size).map { delay in
             let timer = DispatchSource.makeTimerSource(queue: queue)
@@ -162,7 +162,7 @@ func idle(_ round: Round) {
 
 /// How much memory watchers take.
 func footprintOfWatchers(_ round: Round) throws {
-    let pairs = openPairs(round)
+    let pairs = openPairs(round, kind: round_readers)
     var sources: [any DispatchSourceRead] = []
     try round.weighed {
         for pair in pairs { sources.append(watch(pair.reader) {}) }

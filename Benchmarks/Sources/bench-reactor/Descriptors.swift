@@ -17,7 +17,7 @@ func ring(_ round: Round, sockets: Bool) throws {
 
 /// A ring that is ready, and what is to be done for the tokens to go round.
 func prepareRing(_ round: Round, on reactor: Reactor, sockets: Bool) throws -> () throws -> Void {
-    let pairs = openPairs(round, sockets: sockets)
+    let pairs = openPairs(round, kind: sockets ? round_sockets : round_pipes)
     let ring = Ring(reactor, tokens: round.operations)
     for index in 0..<round.size {
         let station = Station(ring, source: pairs[index].reader, target: pairs[(index + 1) % round.size].writer)
@@ -60,7 +60,7 @@ func loopCount(_ round: Round) throws {
 func footprintOfWatchers(_ round: Round) throws {
     let reactor = Reactor.shared
     let counter = Counter()
-    let pairs = openPairs(round)
+    let pairs = openPairs(round, kind: round_readers)
     try round.weighed {
         for pair in pairs { try reactor.addReader(pair.reader) { counter.called += 1 } }
         reactor.runOnce()
@@ -117,8 +117,8 @@ private final class Station {
     }
 }
 
-func openPairs(_ round: Round, sockets: Bool = false) -> [(reader: Int32, writer: Int32)] {
-    guard let descriptors = round_pairs("reactor", round.size, sockets ? 1 : 0) else { fatalError("out of memory") }
+func openPairs(_ round: Round, kind: Int = round_pipes) -> [(reader: Int32, writer: Int32)] {
+    guard let descriptors = round_pairs("reactor", round.size, Int32(kind)) else { fatalError("out of memory") }
     defer { free(descriptors) }
     return (0..<round.size).map { (descriptors[2 * $0], descriptors[2 * $0 + 1]) }
 }

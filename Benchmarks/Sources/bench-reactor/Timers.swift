@@ -176,7 +176,7 @@ private struct Mishap: Error {}
 func idle(_ round: Round) throws {
     let reactor = Reactor.shared
     for delay in farDelays(count: round.size) { reactor.callLater(delay) {} }
-    for pair in openPairs(round) { try reactor.addReader(pair.reader) {} }
+    for pair in openPairs(round, kind: round_readers) { try reactor.addReader(pair.reader) {} }
     reactor.runOnce()
     try round.timed {
         reactor.callLater(.milliseconds(round.operations)) { try reactor.stop() }

@@ -194,8 +194,19 @@ static inline uint64_t round_far_delay_ns(uint64_t *state) {
     return 60000000000 + round_random(state) % 60000000000;
 }
 
-// `count` pairs of descriptors, the reading end first: pipes, or socket pairs.
-static inline int *round_pairs(const char *peer, long count, int sockets) {
+// What a pair of descriptors is. Where nothing is written, the reading ends of one pipe do, and take half as many.
+enum { round_pipes, round_sockets, round_readers };
+
+static inline int round_open_pair(int kind, int *pair, const int *first) {
+    if (kind == round_sockets) return socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    if (kind == round_pipes || pair == first) return pipe(pair);
+    pair[0] = dup(first[0]);
+    pair[1] = first[1];
+    return pair[0] < 0 ? -1 : 0;
+}
+
+// `count` pairs of descriptors, the reading end first.
+static inline int *round_pairs(const char *peer, long count, int kind) {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
@@ -203,7 +214,7 @@ static inline int *round_pairs(const char *peer, long count, int sockets) {
     int *descriptors = malloc((size_t)count * 2 * sizeof *descriptors);
     for (long i = 0; i < count; i++) {
         int *pair = descriptors + 2 * i;
-        if ((sockets ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) : pipe(pair)) != 0)
+        if (round_open_pair(kind, pair, descriptors) != 0)
             round_fail(peer, "SIZE is more pairs of descriptors than can be opened:", strerror(errno));
     }
     return descriptors;

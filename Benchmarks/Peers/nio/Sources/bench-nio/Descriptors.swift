@@ -52,7 +52,7 @@ private final class RingChannels: @unchecked Sendable {
 }
 
 private func openRing(_ round: Round, on loop: any EventLoop, sockets: Bool) throws -> RingChannels {
-    let pairs = openPairs(round, sockets: sockets)
+    let pairs = openPairs(round, kind: sockets ? round_sockets : round_pipes)
     let ring = Ring(tokens: round.operations)
     let channels = try (0..<round.size).map { index in
         try NIOPipeBootstrap(group: loop)
@@ -163,13 +163,13 @@ func idle(_ round: Round) throws {
 
 /// How much memory watchers take.
 func footprintOfWatchers(_ round: Round) throws {
-    let pairs = openPairs(round, sockets: false)
+    let pairs = openPairs(round, kind: round_readers)
     try round.weighed { _ = try openReaders(pairs) }
     round.operations = round.size
 }
 
 private func openReaders(_ round: Round) throws -> [any Channel] {
-    try openReaders(openPairs(round, sockets: false))
+    try openReaders(openPairs(round, kind: round_readers))
 }
 
 private func openReaders(_ pairs: [(reader: Int32, writer: Int32)]) throws -> [any Channel] {
@@ -177,7 +177,7 @@ private func openReaders(_ pairs: [(reader: Int32, writer: Int32)]) throws -> [a
     return try pairs.map { try bootstrap.takingOwnershipOfDescriptor(input: $0.reader).wait() }
 }
 
-private func openPairs(_ round: Round, sockets: Bool) -> [(reader: Int32, writer: Int32)] {
-    guard let descriptors = round_pairs("nio", round.size, sockets ? 1 : 0) else { fatalError("out of memory") }
+private func openPairs(_ round: Round, kind: Int) -> [(reader: Int32, writer: Int32)] {
+    guard let descriptors = round_pairs("nio", round.size, Int32(kind)) else { fatalError("out of memory") }
     return (0..<round.size).map { (descriptors[2 * $0], descriptors[2 * $0 + 1]) }
 }
