@@ -39,7 +39,7 @@ def compare(commit, count, say):
     with checkout(commit) as house:
         say("building bench-reactor (release), as it is and as it was ...")
         try:
-            ours, base = build_ours(HOUSE), build_ours(house)
+            ours, base = build_ours(HOUSE), build_ours(house, temporary=house.parent)
         except BuildError as error:
             raise CompareError(f"the benchmarks of today do not build with one of the two: {error}") from error
         base.name = BASE

@@ -73,18 +73,21 @@ def build(name):
         return Peer(name, missing=str(error))
 
 
-def build_ours(house):
-    return Peer(OURS, [build_swift(house, "bench-reactor")])
+def build_ours(house, temporary=None):
+    return Peer(OURS, [build_swift(house, "bench-reactor", temporary)])
 
 
-def build_swift(package, product):
+def build_swift(package, product, temporary=None):
+    """The program's path. The package manager's own temporary files stay where it puts them, or go to `temporary`."""
     if shutil.which("swift") is None:
         raise BuildError("swift is not on the PATH; install a Swift 6.3 toolchain")
     swift = ["swift", "build", "-c", "release", "--package-path", str(package), *homebrew_flags("-Xcc", "-Xlinker")]
-    built = subprocess.run([*swift, "--product", product], capture_output=True, text=True)
+    environment = os.environ | ({"TMPDIR": str(temporary)} if temporary else {})
+    built = subprocess.run([*swift, "--product", product], capture_output=True, text=True, env=environment)
     if built.returncode != 0:
         raise BuildError(f"{product} does not build:\n" + built.stdout + built.stderr)
-    where = subprocess.run([*swift, "--show-bin-path"], capture_output=True, text=True, check=True)
+    show = [*swift, "--show-bin-path"]
+    where = subprocess.run(show, capture_output=True, text=True, check=True, env=environment)
     return str(Path(where.stdout.strip()) / product)
 
 
