@@ -2,6 +2,7 @@
 
 SHELL := /bin/bash
 SWIFT ?= swift
+PREFIX ?= /usr/local
 
 # Homebrew keeps libev outside of the compiler's own search path.
 ifeq ($(shell uname -s),Darwin)
@@ -32,6 +33,22 @@ countdown: libev ## build the countdown and run it
 .PHONY: examples
 examples: libev ## build every example and check what it prints
 	@Examples/check $(FLAGS)
+
+.PHONY: examples-c
+examples-c: libev ## install the C library to a scratch prefix, build the C examples against it, and check them
+	@./Scripts/require-package pkg-config pkg-config --version
+	@./Scripts/require-package libglib2.0-dev pkg-config --exists glib-2.0
+	@./Scripts/require-package valgrind valgrind --version
+	@Examples/check-c $(FLAGS)
+
+# PREFIX is where the library will be used, DESTDIR a folder in front of that, for packages.
+.PHONY: install
+install: libev ## install the library for C, with its header and its pkg-config file (PREFIX=/usr/local)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ./Scripts/c-library install $(FLAGS)
+
+.PHONY: uninstall
+uninstall: ## take it away again
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ./Scripts/c-library uninstall
 
 # The suite once for each backend: on its own thread, a reactor must behave the same on all of them.
 define run_suite
@@ -64,6 +81,11 @@ TSAN := --sanitize=thread $(FLAGS) --scratch-path .build-tsan
 test-tsan: libev ## every test under the thread sanitizer
 	@$(SWIFT) build --build-tests $(TSAN)
 	$(TEST_ENVIRONMENT) $(SWIFT) test --skip-build --parallel $(TSAN)
+
+FUZZ_SECONDS ?= 3600
+.PHONY: fuzz
+fuzz: libev ## random sequences of calls of the C interface, for an hour (FUZZ_SECONDS=3600)
+	@./Scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: lint
 lint: ## check the format of all the code, and its layering

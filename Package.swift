@@ -8,7 +8,8 @@ let package = Package(
     name: "swift-reactor",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "Reactor", targets: ["Reactor"])
+        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "swiftreactor", type: .dynamic, targets: ["ReactorC"]),
     ],
     targets: [
         .systemLibrary(
@@ -16,13 +17,18 @@ let package = Package(
             providers: [.apt(["libev-dev"]), .brew(["libev"])]
         ),
         .systemLibrary(name: "CPrefetch"),
-        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch"], swiftSettings: settings),
+        .target(name: "CSignals"),
+        .target(name: "Reactor", dependencies: ["CLibev", "CPrefetch", "CSignals"], swiftSettings: settings),
+        .systemLibrary(name: "CReactor", path: "include"),
+        .target(name: "ReactorC", dependencies: ["CReactor", "Reactor"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",
             dependencies: ["Reactor", "CTestSupport"],
             swiftSettings: settings
         ),
+        // Without strict memory safety: they are C programs in Swift, where every call would be marked.
+        .testTarget(name: "ReactorCTests", dependencies: ["ReactorC", "CReactor", "CTestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -5,19 +5,22 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <stdint.h>
 
 #ifdef __linux__
 // What Swift's own module of the C library leaves out.
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #endif
 
 // ev_io_init and ev_set_priority: the watcher's memory is the caller's, and must stay where it is
-// until the watcher is stopped.
+// until the watcher is stopped. The callback gets loop and watcher as numbers, so that what writes
+// one needs no pointers: Swift would have it marked as unsafe.
 static inline void clibev_io_init(
-    ev_io *watcher, void (*callback)(struct ev_loop *, ev_io *, int), int fd, int events, int priority
+    ev_io *watcher, void (*callback)(uintptr_t, uintptr_t, int), int fd, int events, int priority
 ) {
-    ev_io_init(watcher, callback, fd, events);
+    ev_io_init(watcher, (void (*)(struct ev_loop *, ev_io *, int))callback, fd, events);
     ev_set_priority(watcher, priority);
 }
 
@@ -28,25 +31,17 @@ static inline void clibev_io_set(ev_io *watcher, int fd, int events, int priorit
     ev_set_priority(watcher, priority);
 }
 
-// errno, which Swift does not set.
+// errno, which Swift does not set, and reads with a call.
+static inline int clibev_errno(void) {
+    return errno;
+}
+
 static inline void clibev_set_errno(int value) {
     errno = value;
 }
 
 static inline int clibev_io_is_active(const ev_io *watcher) {
     return ev_is_active(watcher);
-}
-
-static inline void clibev_async_init(
-    ev_async *watcher, void (*callback)(struct ev_loop *, ev_async *, int)
-) {
-    ev_async_init(watcher, callback);
-}
-
-static inline void clibev_signal_init(
-    ev_signal *watcher, void (*callback)(struct ev_loop *, ev_signal *, int), int signum
-) {
-    ev_signal_init(watcher, callback, signum);
 }
 
 static inline void clibev_timer_init(

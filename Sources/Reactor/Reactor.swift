@@ -34,23 +34,25 @@ public final class Reactor {
         var kind: CallbackKind { .callWhenRunning }
     }
 
-    let owner = OwnerThread()
+    package let owner = OwnerThread()
     let calls: DelayedCalls
     let watchers: IOWatchers
     let signals: SignalWatchers
-    private let loop: EventLoop
+    let loop: EventLoop
     private let alarm: Alarm
     private let door = Door()
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<Reactor>
     private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
-    private var dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
+    private let dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
     private var hasThreadCalls = false
     private var state = State.idle
     private var whenRunning: [WhenRunning] = []
-    private var dueWhenRunning = CallBatch<WhenRunning>()
+    private let dueWhenRunning = CallBatch<WhenRunning>()
     /// Whether there are such. Looking at the arrays themselves is checked for exclusivity at run time, in each pass.
     private var hasWhenRunning = false
+    /// Whether a foreign loop has taken over when there are passes: see `dispatch()`.
+    private(set) var isHosted = false
     private var triggers = SystemEventTriggers()
 
     /// Makes a reactor, beside the shared one, for the calling thread.
@@ -70,6 +72,8 @@ public final class Reactor {
     }
 
     deinit {
+        // It may hold a watcher, which holds all this.
+        door.onFailure = nil
         threadCalls.close()
         calls.close()
         _ = watchers.removeAll()
@@ -153,6 +157,7 @@ public final class Reactor {
         owner.check("Reactor.callWhenRunning", site)
         hasWhenRunning = true
         whenRunning.append(WhenRunning(callback: callback, registeredAt: site))
+        if isHosted { wakeHost() }
     }
 
     /// Calls `callback` each time the reactor starts, or shuts down: those of the phase `before` first, then `during`,
@@ -183,7 +188,7 @@ public final class Reactor {
         _ delay: Duration,
         fileID: StaticString = #fileID,
         line: UInt = #line,
-        _ callback: @escaping () throws -> Void
+        _ callback: consuming @escaping () throws -> Void
     ) -> DelayedCall {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callLater", site)
@@ -224,27 +229,34 @@ public final class Reactor {
         let outer = loop.beginPass()
         if loop.noticeFork() { renewAfterFork() }
         watchers.beforePoll(mayBlock: mayBlock)
+        if mayBlock { loop.wakeup.prepareToSleep() }
         loop.poll(block: mayBlock && isIdle && maySleep(until: limit))
+        loop.wakeup.endSleep()
         if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
-        callWhenRunningCalls()
-        callThreadCalls()
-        calls.callDue()
+        // Asked here and not there: in a pass in which only descriptors are ready none of these is entered.
+        if hasWhenRunning, isDriven { callWhenRunningCalls() }
+        if hasThreadCalls || !threadCalls.isEmpty { callThreadCalls() }
+        if !calls.isEmpty { calls.callDue() }
         loop.dispatch()
         loop.endPass(outer)
+        if isHosted { prepareHostToSleep() }
     }
 
     /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer pass has left
     /// something that is still to be called.
     private var isIdle: Bool {
         threadCalls.isEmpty && !hasThreadCalls && loop.hasNothingPending
-            && (!hasWhenRunning || state == .idle) && !state.isStopping
+            && (!hasWhenRunning || !isDriven) && !state.isStopping
     }
+
+    /// Whether somebody, here or in a foreign loop, goes on making passes.
+    private var isDriven: Bool { state != .idle || isHosted }
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
     private func maySleep(until limit: UInt64) -> Bool {
+        if calls.isEmpty, limit == .max, !alarm.isSet { return true }
         if clock != nil { return min(calls.nextDeadline, limit) == .max }
         let wakeUp = min(calls.wakeUp, limit)
-        if wakeUp == .max, !alarm.isSet { return true }
         let now = MonotonicClock.now()
         guard wakeUp > now else { return false }
         alarm.set(wakeUp, now: now)
@@ -257,8 +269,29 @@ public final class Reactor {
         if next != .max { clock.advance(to: Instant(nanoseconds: next)) }
     }
 
+    /// From now on a host is woken when something changes outside of a pass.
+    func becomeHosted() {
+        guard !isHosted else { return }
+        isHosted = true
+        calls.whenChanged = { [unowned self] in wakeHost() }
+        loop.whenChanged = { [unowned self] in wakeHost() }
+        prepareHostToSleep()
+    }
+
+    /// Something was added or changed, which only a pass can tell the kernel, or make the alarm go off earlier.
+    private func wakeHost() {
+        if loop.depth == 0 { loop.wakeup.send() }
+    }
+
+    /// Sees to it that the host's descriptor is readable when something is due, at once where something is.
+    private func prepareHostToSleep() {
+        guard loop.depth == 0 else { return }
+        loop.wakeup.prepareToSleep()
+        if loop.hasUntoldChanges || !isIdle || !maySleep(until: .max) { loop.wakeup.send() }
+    }
+
     private func callWhenRunningCalls() {
-        guard hasWhenRunning, state != .idle else { return }
+        dueWhenRunning.forget()
         dueWhenRunning.append(&whenRunning)
         var rest = dueWhenRunning.count
         while rest > 0, let call = dueWhenRunning.popFirst() {
@@ -270,9 +303,9 @@ public final class Reactor {
     }
 
     private func callThreadCalls() {
-        guard hasThreadCalls || !threadCalls.isEmpty else { return }
         var new = threadCalls.take(leaving: spareThreadCalls)
         spareThreadCalls = []
+        dueThreadCalls.forget()
         dueThreadCalls.append(&new)
         spareThreadCalls = new
         var rest = dueThreadCalls.count

@@ -19,20 +19,27 @@ extension Reactor {
         }
     }
 
+    /// The shared reactor, for callers that must not be stopped where it cannot be made. Throws `ReactorError`.
+    package static func makeShared() throws(ReactorError) -> Reactor {
+        try installed.withLock { installed throws(ReactorError) in
+            if let installed { return installed }
+            let reactor = ThreadBound(value: try Reactor(backend: backendFromEnvironment()))
+            installed = reactor
+            return reactor
+        }.value
+    }
+
     /// What `install`, or the first use of `shared`, put in place.
     private static let installed = Mutex<ThreadBound<Reactor>?>(nil)
 
     /// Read without a lock after the first time.
-    private static let sharedReactor = installed.withLock { installed in
-        if let installed { return installed }
+    private static let sharedReactor = {
         do {
-            let reactor = ThreadBound(value: try Reactor(backend: backendFromEnvironment()))
-            installed = reactor
-            return reactor
+            return ThreadBound(value: try makeShared())
         } catch {
             fatalError("Reactor.shared cannot be made. \(error)")
         }
-    }
+    }()
 
     private static func backendFromEnvironment() -> Backend {
         guard let name = Environment.value("REACTOR_BACKEND") else { return .preferred }

@@ -258,7 +258,7 @@ int io_wait(pid_t child) {
 static bool is_traced(void) {
     char line[256];
     int tracer = 0;
-    FILE *status = fopen("/proc/self/status", "r");
+    FILE *status = fopen("/proc/thread-self/status", "r");
     if (!status) return false;
     while (fgets(line, sizeof line, status))
         if (sscanf(line, "TracerPid: %d", &tracer) == 1) break;
@@ -357,6 +357,29 @@ void io_raise(int signal) {
     pthread_sigmask(SIG_UNBLOCK, &set, &previous);
     raise(signal);
     pthread_sigmask(SIG_SETMASK, &previous, 0);
+}
+
+bool io_is_blocked(int signal) {
+    sigset_t mask;
+    return pthread_sigmask(SIG_BLOCK, 0, &mask) == 0 && sigismember(&mask, signal) == 1;
+}
+
+bool io_block_signal(int signal, bool blocked) {
+    bool was_blocked = io_is_blocked(signal);
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, signal);
+    pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &mask, 0);
+    return was_blocked;
+}
+
+bool io_has_thread_sanitizer(void) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
 }
 
 uint64_t io_thread_cpu_time(void) {

@@ -396,21 +396,33 @@ import Testing
         reactor.runOnce()
     }
 
-    @Test func aClosedRegularFileIsReportedOrAtLeastNotSpunOn() async {
-        await #expect(processExitsWith: .success) {
-            try ClosedDescriptors.aClosedRegularFileIsReportedOrAtLeastNotSpunOn(IOTest.OwnProcess())
+    enum AlwaysReady: String, CaseIterable, Codable { case file, directory, nullDevice }
+
+    /// epoll never had it: libev calls it ready without asking anyone.
+    @Test(arguments: AlwaysReady.allCases)
+    func whatIsAlwaysReadyIsReportedToAndNotSpunOn(_ kind: AlwaysReady) async {
+        await #expect(processExitsWith: .success) { [kind] in
+            try ClosedDescriptors.whatIsAlwaysReadyIsReportedToAndNotSpunOn(IOTest.OwnProcess(), kind)
         }
     }
 
-    private static func aClosedRegularFileIsReportedOrAtLeastNotSpunOn(_ process: IOTest.OwnProcess) throws {
+    private static func whatIsAlwaysReadyIsReportedToAndNotSpunOn(
+        _ process: IOTest.OwnProcess,
+        _ kind: AlwaysReady
+    ) throws {
         let reactor = try IOTest.reactor()
         let failures = IOTest.Failures(of: reactor)
-        let file = try IOTest.File(io_temporary_file())
+        let number =
+            switch kind {
+            case .file: io_temporary_file()
+            case .directory: io_open_root()
+            case .nullDevice: io_open_null_device()
+            }
+        let file = try IOTest.File(number)
         var callsAfterTheClose = 0
         try reactor.addReader(file.number) { if !file.isOpen { callsAfterTheClose += 1 } }
-        reactor.runOnce()
+        for _ in 0..<3 { reactor.runOnce() }
         file.close()
-        // epoll never had it: libev calls it ready without asking anyone.
         for _ in 0..<100 { reactor.runOnce() }
         #expect(callsAfterTheClose <= 1)
         #expect(failures.descriptorErrors == [.closedWhileWatched(file.number)])

@@ -1,3 +1,4 @@
+import Dispatch
 import Testing
 
 @testable import Reactor
@@ -83,6 +84,27 @@ import Testing
         }
         try reactor.runUntilStopped()
         #expect(made == 200)
+    }
+
+    @Test(.timeLimit(.minutes(10)))
+    func aCallAskedForDuringASleepUntilAMuchLaterOneIsMadeInTime() throws {
+        let reactor = try makeReactor()
+        let handle = reactor.handle
+        reactor.callLater(.seconds(3_600)) { Issue.record("an hour went by") }
+        reactor.callWhenRunning {
+            DispatchQueue(label: "another thread").async {
+                // Two passes later the loop sleeps until the hour is over.
+                let passed = DispatchSemaphore(value: 0)
+                for _ in 0..<2 {
+                    handle.callFromThread { _ = passed.signal() }
+                    passed.wait()
+                }
+                handle.callFromThread { reactor in
+                    reactor.callLater(.milliseconds(2)) { try reactor.stop() }
+                }
+            }
+        }
+        try reactor.runUntilStopped()
     }
 
     // MARK: Absurd delays

@@ -35,7 +35,7 @@ enum IOTest {
         /// A hang ends the process with SIGALRM, so that the test fails; a write into a pipe that nobody reads does not
         /// end it.
         init() {
-            alarm(120)
+            alarm(300)
             io_ignore_signal(SIGPIPE)
             Files.ofProcess.withLock { $0 = Files() }
         }

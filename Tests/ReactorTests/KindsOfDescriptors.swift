@@ -20,7 +20,7 @@ import Testing
         var isConnected = false
         var echoed = 0
         var server: IOTest.File?
-        try reactor.addReader(listener.number) {
+        try reactor.addReader(listener.number) { [unowned reactor] in
             let accepted = try IOTest.File(io_accept(listener.number))
             server = accepted
             try reactor.addReader(accepted.number) {

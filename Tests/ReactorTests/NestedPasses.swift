@@ -56,9 +56,9 @@ import Testing
             // What is left is there already, so it does not wait.
             #expect(reactor.runOnce(timeout: .seconds(3_600)) == 2)
             made.append("a ends")
+            try reactor.stop()
         }
         reactor.callWhenRunning { made.append("b") }
-        reactor.callLater(.milliseconds(1)) { try reactor.stop() }
         try reactor.runUntilStopped()
         #expect(made == ["a begins", "b", "c", "a ends"])
     }
@@ -186,5 +186,28 @@ import Testing
         reactor.runOnce()
         #expect(log.mishaps == [1, 2])
         #expect(made == ["inner goes on", "outer goes on"])
+    }
+
+    /// What a call holds is released with it, and may do then whatever a callback may.
+    @Test func aPassMayBeMadeWhenACallIsReleased() throws {
+        let reactor = try makeReactor()
+        var releases = 0
+        func callback() -> () -> Void {
+            callbackWithCaptive { [unowned reactor] in
+                releases += 1
+                reactor.callWhenRunning {}
+                reactor.runOnce()
+            }
+        }
+        func callFromThread() {
+            let call = IOTest.Smuggled(callback())
+            reactor.handle.callFromThread { call.value() }
+        }
+        reactor.callWhenRunning(callback())
+        callFromThread()
+        reactor.callLater(.zero) { try reactor.stop() }
+        try reactor.runUntilStopped()
+        reactor.runOnce()
+        #expect(releases == 2)
     }
 }

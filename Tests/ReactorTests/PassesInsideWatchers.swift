@@ -12,7 +12,7 @@ import Testing
         pipe.writer.write()
         other.writer.write()
         var order: [String] = []
-        try reactor.addReader(pipe.reader.number) {
+        try reactor.addReader(pipe.reader.number) { [unowned reactor] in
             order.append("begin")
             reactor.runOnce()
             reactor.runOnce()
@@ -34,7 +34,7 @@ import Testing
         let sockets = try IOTest.Pair.sockets()
         sockets.far.write()
         var order: [String] = []
-        try reactor.addReader(sockets.near.number) {
+        try reactor.addReader(sockets.near.number) { [unowned reactor] in
             order.append("begin")
             reactor.runOnce()
             reactor.runOnce()
@@ -54,7 +54,7 @@ import Testing
         pipe.writer.write()
         var hasAnswer = false
         var calls = 0
-        try reactor.addReader(pipe.reader.number) {
+        try reactor.addReader(pipe.reader.number) { [unowned reactor] in
             calls += 1
             pipe.reader.drain()
             reactor.callLater(.milliseconds(5)) { answer.writer.write() }
@@ -74,7 +74,7 @@ import Testing
         let pipe = try IOTest.Pipe()
         pipe.writer.write()
         var polls: Int?
-        try reactor.addReader(pipe.reader.number) {
+        try reactor.addReader(pipe.reader.number) { [unowned reactor] in
             polls = IOTest.pollsWhileIdle(reactor)
         }
         reactor.runOnce()
@@ -90,7 +90,7 @@ import Testing
         var deepest = 0
         for (index, pipe) in pipes.enumerated() {
             pipe.writer.write()
-            try reactor.addReader(pipe.reader.number) {
+            try reactor.addReader(pipe.reader.number) { [unowned reactor] in
                 calls[index] += 1
                 depth += 1
                 deepest = max(deepest, depth)
@@ -118,7 +118,7 @@ import Testing
         var calls = 0
         var changes = 0
         var watcher: IOWatcher?
-        watcher = try reactor.addReader(sockets.near.number) {
+        watcher = try reactor.addReader(sockets.near.number) { [unowned reactor] in
             calls += 1
             guard calls == 1 else { return }
             other.writer.write()
@@ -172,7 +172,7 @@ import Testing
         sockets.far.write()
         var neighbour: IOWatcher?
         var calls = 0
-        try reactor.addReader(sockets.near.number) {
+        try reactor.addReader(sockets.near.number) { [unowned reactor] in
             calls += 1
             reactor.callLater(.zero) { neighbour?.cancel() }
             #expect(IOTest.run(reactor) { neighbour?.isActive == false })
@@ -191,7 +191,7 @@ import Testing
         var callsInside: Int?
         for (index, pipe) in pipes.enumerated() {
             pipe.writer.write()
-            try reactor.addReader(pipe.reader.number) {
+            try reactor.addReader(pipe.reader.number) { [unowned reactor] in
                 calls.append(index)
                 guard calls.count == 1 else { return }
                 for pipe in pipes { pipe.reader.drain() }
@@ -227,7 +227,7 @@ import Testing
         let sockets = try IOTest.Pair.sockets()
         sockets.far.write()
         var calls = 0
-        try reactor.addReader(sockets.near.number) {
+        try reactor.addReader(sockets.near.number) { [unowned reactor] in
             calls += 1
             sockets.near.close()
             reactor.runOnce(timeout: mayBlock ? .milliseconds(1) : .zero)
@@ -248,7 +248,7 @@ import Testing
         pipe.writer.write()
         other.writer.write()
         var calls = 0
-        try reactor.addReader(pipe.reader.number) { readiness in
+        try reactor.addReader(pipe.reader.number) { [unowned reactor] readiness in
             readiness.watcher.cancel()
             reactor.callLater(.zero) { try reactor.addReader(other.reader.number) { calls += 1 } }
             #expect(IOTest.run(reactor) { calls == 1 })

@@ -94,7 +94,7 @@ import Testing
         let pipe = try IOTest.Pipe()
         pipe.writer.write()
         var order: [String] = []
-        try reactor.addReader(pipe.reader.number) { readiness in
+        try reactor.addReader(pipe.reader.number) { [unowned reactor] readiness in
             order.append("old")
             readiness.watcher.cancel()
             try reactor.addReader(pipe.reader.number) { order.append("new") }
@@ -155,7 +155,7 @@ import Testing
         for (index, pipe) in pipes.enumerated() {
             pipe.writer.write()
             watchers.append(
-                try reactor.addReader(pipe.reader.number) {
+                try reactor.addReader(pipe.reader.number) { [unowned reactor] in
                     calls[index] += 1
                     guard calls == [0, 1] || calls == [1, 0] else { return }
                     switch silencing {
@@ -189,7 +189,7 @@ import Testing
         sockets.far.write()
         var calls = 0
         var neighbour: IOWatcher?
-        try reactor.addReader(sockets.near.number) {
+        try reactor.addReader(sockets.near.number) { [unowned reactor] in
             calls += 1
             switch silencing {
             case .pause: neighbour?.pause()
@@ -271,6 +271,55 @@ import Testing
         #expect(!watcher.isActive)
         #expect(throws: DescriptorError.watcherCancelled(pipe.reader.number)) { try watcher.resume() }
         watcher.cancel()
+    }
+
+    @Test func aFailureHandlerThatHoldsAWatcherIsReleasedWithTheReactor() throws {
+        let pipe = try IOTest.Pipe()
+        weak var captured: IOTest.Tracer?
+        do {
+            let reactor = try IOTest.reactor()
+            let tracer = IOTest.Tracer()
+            captured = tracer
+            let watcher = try reactor.addReader(pipe.reader.number) {}
+            reactor.onFailure = { _ in withExtendedLifetime((tracer, watcher)) {} }
+            reactor.runOnce()
+        }
+        #expect(captured == nil)
+    }
+
+    @Test func aReactorMayBeDroppedInItsOwnCallback() throws {
+        let pipe = try IOTest.Pipe()
+        let other = try IOTest.Pipe()
+        pipe.writer.write()
+        other.writer.write()
+        var reactor: Reactor? = try IOTest.reactor()
+        weak let gone = reactor
+        var calls = 0
+        for pipe in [pipe, other] {
+            try reactor?.addReader(pipe.reader.number) {
+                calls += 1
+                reactor = nil
+            }
+        }
+        reactor?.runOnce()
+        #expect(calls == 2)
+        #expect(gone == nil)
+    }
+
+    @Test func twoReactorsMayWatchOneDescriptor() throws {
+        let reactors = try [IOTest.reactor(), IOTest.reactor()]
+        let pipe = try IOTest.Pipe()
+        var calls = [0, 0]
+        var watchers: [IOWatcher] = []
+        for (index, reactor) in reactors.enumerated() {
+            watchers.append(try reactor.addReader(pipe.reader.number) { calls[index] += 1 })
+        }
+        pipe.writer.write()
+        for reactor in reactors { reactor.runOnce() }
+        #expect(calls == [1, 1])
+        watchers[0].cancel()
+        for reactor in reactors { reactor.runOnce() }
+        #expect(calls == [1, 2])
     }
 
     @Test func aReactorThatGoesLeavesTheDescriptorsOpen() throws {

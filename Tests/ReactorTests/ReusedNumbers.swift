@@ -98,7 +98,7 @@ import Testing
         var current: IOTest.Pipe?
         var watcher: IOWatcher?
         trigger.writer.write()
-        let changer = try reactor.addReader(trigger.reader.number) { readiness in
+        let changer = try reactor.addReader(trigger.reader.number) { [unowned reactor] readiness in
             readiness.watcher.pause()
             watcher?.cancel()
             // A pipe and a regular file, which epoll cannot watch, in turn. dup2 closes what was there.
@@ -242,12 +242,15 @@ import Testing
         #expect(failures.all.isEmpty)
     }
 
+    enum HeldElsewhere: String, CaseIterable, Codable {
+        case hangUpOfAnActiveOne, pausedOne, numberUsedAgain, cancelledWhenTheNumberWasUsedAgain
+        case cancelledAfterTheClose, resumedWhenTheNumberWasUsedAgain, allRemoved
+    }
+
     /// A paused watcher leaves its descriptor in the epoll set; closed, but held by a duplicate, it makes libev build
     /// the set anew, and that meets every descriptor there is.
-    @Test(arguments: [
-        "hang-up of an active one", "paused one beside a closed one", "number used again beside a closed one",
-    ])
-    func aFileThatIsHeldElsewhereDoesNotMakeAClosedDescriptorFatal(_ scene: String) async {
+    @Test(arguments: HeldElsewhere.allCases)
+    func aFileThatIsHeldElsewhereDoesNotMakeAClosedDescriptorFatal(_ scene: HeldElsewhere) async {
         await #expect(processExitsWith: .success) { [scene] in
             try ReusedNumbers.aFileThatIsHeldElsewhereDoesNotMakeAClosedDescriptorFatal(IOTest.OwnProcess(), scene)
         }
@@ -255,10 +258,11 @@ import Testing
 
     private static func aFileThatIsHeldElsewhereDoesNotMakeAClosedDescriptorFatal(
         _ process: IOTest.OwnProcess,
-        _ scene: String
+        _ scene: HeldElsewhere
     ) throws {
         let reactor = try IOTest.reactor()
         reactor.onFailure = { _ in }
+        let lowest = try IOTest.File(io_open_null_device())
         let held = try IOTest.Pipe()
         let closed = try IOTest.Pipe()
         let next = try IOTest.Pipe()
@@ -268,23 +272,57 @@ import Testing
         try reactor.addReader(alive.reader.number) { calls += 1 }
         let watcher = try reactor.addReader(held.reader.number) {}
         reactor.runOnce()
+        if scene != .hangUpOfAnActiveOne {
+            try reactor.addReader(closed.reader.number) {}
+            reactor.runOnce()
+        }
         switch scene {
-        case "hang-up of an active one":
+        case .hangUpOfAnActiveOne:
             held.reader.close()
             held.writer.close()
-        case "paused one beside a closed one":
-            try reactor.addReader(closed.reader.number) {}
+        case .pausedOne:
             watcher.pause()
             reactor.runOnce()
             closed.reader.close()
             held.reader.close()
             held.writer.write()
-        default:
-            try reactor.addReader(closed.reader.number) {}
-            reactor.runOnce()
+        case .numberUsedAgain:
             closed.reader.close()
             dup2(next.reader.number, held.reader.number)
             try reactor.addReader(held.reader.number) {}
+            held.writer.write()
+        case .cancelledWhenTheNumberWasUsedAgain:
+            closed.reader.close()
+            dup2(next.reader.number, held.reader.number)
+            watcher.cancel()
+            try reactor.addReader(held.reader.number) {}
+            held.writer.write()
+        case .cancelledAfterTheClose:
+            closed.reader.close()
+            held.reader.close()
+            watcher.cancel()
+            // For libev's new set, which would take the number otherwise.
+            lowest.close()
+            reactor.runOnce()
+            try #require(dup2(next.reader.number, held.reader.number) == held.reader.number)
+            try reactor.addReader(held.reader.number) {}
+            held.writer.write()
+        case .resumedWhenTheNumberWasUsedAgain:
+            watcher.pause()
+            reactor.runOnce()
+            closed.reader.close()
+            dup2(next.reader.number, held.reader.number)
+            #expect(throws: DescriptorError.closedWhileWatched(held.reader.number)) { try watcher.resume() }
+            try reactor.addReader(held.reader.number) {}
+            held.writer.write()
+        case .allRemoved:
+            dup2(next.reader.number, held.reader.number)
+            reactor.removeAll()
+            try reactor.addReader(alive.reader.number) { calls += 1 }
+            try reactor.addReader(closed.reader.number) {}
+            try reactor.addReader(held.reader.number) {}
+            reactor.runOnce()
+            closed.reader.close()
             held.writer.write()
         }
         for _ in 0..<10 { reactor.runOnce() }
@@ -294,7 +332,7 @@ import Testing
         reactor.runOnce()
         reactor.runOnce()
         #expect(IOTest.pollsWhileIdle(reactor) <= IOTest.fewPolls)
-        withExtendedLifetime(duplicate) {}
+        withExtendedLifetime((duplicate, lowest)) {}
     }
 
     #if os(Linux)

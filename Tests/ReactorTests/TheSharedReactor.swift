@@ -127,13 +127,27 @@ import Testing
         #expect(linesAboutTheEnvironment(in: result) == [])
     }
 
-    /// Nor does the variable with which libev's own programs are told.
+    #if os(Linux)
+        /// libev itself reads a variable, and would take its word before the program's.
+        @Test(arguments: [Reactor.Backend.epoll, .poll, .select])
+        func noVariableOfLibevsOverrulesTheProgram(backend: Reactor.Backend) async {
+            await #expect(processExitsWith: .success) { [name = backend.rawValue as String] in
+                let backend = try #require(Reactor.Backend(rawValue: name))
+                // 1 is select, 4 is epoll.
+                setEnvironment("LIBEV_FLAGS", backend == .epoll ? "1" : "4")
+                let before = epollSets()
+                let reactor = try Reactor(backend: backend)
+                #expect(epollSets() == before + (backend == .epoll ? 1 : 0))
+                #expect(reactor.backend == backend)
+            }
+        }
+    #endif
+
     @Test func theEnvironmentIsForTheSharedReactorAlone() async throws {
         let result = await #expect(
             processExitsWith: .success,
             observing: [\.standardErrorContent]
         ) {
-            setEnvironment("LIBEV_FLAGS", "1")
             setEnvironment("REACTOR_BACKEND", "nonsense")
             let unchosen = try Reactor()
             #expect(unchosen.backend == .preferred)
@@ -176,6 +190,17 @@ private func linesAboutTheEnvironment(in result: ExitTest.Result?) -> [String] {
         .filter { $0.contains("REACTOR_BACKEND") }
         .map(String.init)
 }
+
+#if os(Linux)
+    /// How many epoll sets the process has.
+    private func epollSets() -> Int {
+        (0..<256).count { descriptor in
+            var target = [UInt8](repeating: 0, count: 64)
+            let length = unsafe readlink("/proc/self/fd/\(descriptor)", &target, target.count)
+            return length > 0 && String(decoding: target[..<length], as: UTF8.self) == "anon_inode:[eventpoll]"
+        }
+    }
+#endif
 
 private func setEnvironment(_ name: String, _ value: String) {
     unsafe setenv(name, value, 1)

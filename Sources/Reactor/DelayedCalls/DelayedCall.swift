@@ -5,25 +5,24 @@
 public struct DelayedCall: Hashable {
     let ticket: TimerQueue<DelayedCalls.Call>.Ticket
 
-    /// Nil once nothing but the outcome is left of the call.
-    private var calls: DelayedCalls? { ticket.outcomes.owner(DelayedCalls.self) }
-
     /// Whether it is still to be made. It is not any more while its callback runs.
-    public var isActive: Bool { calls?.queue.isPending(ticket) == true }
+    public var isActive: Bool { withCalls { $0.queue.isPending(ticket) } == true }
 
     /// When it will be made; nil once it is over.
     public var deadline: ReactorInstant? {
-        guard case .pending(let deadline) = calls?.queue.state(ticket) else { return nil }
+        guard case .pending(let deadline) = withCalls({ $0.queue.state(ticket) }) else { return nil }
         return ReactorInstant(nanoseconds: deadline)
     }
 
     /// Takes the call back, with all that its callback holds. Throws `DelayedCallError` where it is over.
     public func cancel(fileID: StaticString = #fileID, line: UInt = #line) throws(DelayedCallError) {
-        guard let calls else { throw outcome }
-        calls.owner.check("DelayedCall.cancel", CallSite(fileID: fileID, line: line))
-        guard let call = calls.queue.cancel(ticket) else { throw outcome }
+        let cancelled = withCalls { calls in
+            calls.owner.check("DelayedCall.cancel", CallSite(fileID: fileID, line: line))
+            return calls.queue.cancel(ticket)
+        }
+        guard let cancelled else { throw outcome }
         // Released here, when the queue is done: a deinitialiser of what it holds may use the reactor.
-        _ = consume call
+        _ = consume cancelled
     }
 
     /// Makes the deadline that long from now, whatever it was. A negative duration counts as zero. Among calls with the
@@ -33,11 +32,11 @@ public struct DelayedCall: Hashable {
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) throws(DelayedCallError) {
-        guard let calls else { throw outcome }
-        calls.owner.check("DelayedCall.reset", CallSite(fileID: fileID, line: line))
-        guard calls.queue.reschedule(ticket, deadline: calls.deadline(after: delay.nanosecondsRoundedUp)) else {
-            throw outcome
+        let isPending = withCalls { calls in
+            calls.owner.check("DelayedCall.reset", CallSite(fileID: fileID, line: line))
+            return calls.reschedule(ticket, calls.deadline(after: delay.nanosecondsRoundedUp))
         }
+        guard isPending == true else { throw outcome }
     }
 
     /// Moves the deadline, later or, with a negative duration, earlier. Among calls with the same deadline it is the
@@ -47,10 +46,19 @@ public struct DelayedCall: Hashable {
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) throws(DelayedCallError) {
-        guard let calls else { throw outcome }
-        calls.owner.check("DelayedCall.delay", CallSite(fileID: fileID, line: line))
-        guard let deadline else { throw outcome }
-        _ = calls.queue.reschedule(ticket, deadline: deadline.advanced(by: duration).nanoseconds)
+        let isPending = withCalls { calls in
+            calls.owner.check("DelayedCall.delay", CallSite(fileID: fileID, line: line))
+            guard case .pending(let deadline) = calls.queue.state(ticket) else { return false }
+            let moved = ReactorInstant(nanoseconds: deadline).advanced(by: duration)
+            return calls.reschedule(ticket, moved.nanoseconds)
+        }
+        guard isPending == true else { throw outcome }
+    }
+
+    /// Nil once nothing but the outcome is left of the call.
+    @inline(__always)
+    private func withCalls<Result>(_ body: (DelayedCalls) -> Result?) -> Result? {
+        ticket.outcomes.withOwner(DelayedCalls.self, body)
     }
 
     private var outcome: DelayedCallError {
@@ -80,6 +88,11 @@ final class DelayedCalls {
     fileprivate let queue: TimerQueue<Call>
     private let clock: VirtualClock?
     private let door: Door
+    /// Told of each call that is added or given another deadline; for a host.
+    var whenChanged: (() -> Void)? {
+        didSet { isHosted = whenChanged != nil }
+    }
+    private var isHosted = false
 
     init(clock: VirtualClock?, door: Door, owner: OwnerThread) {
         self.clock = clock
@@ -97,10 +110,18 @@ final class DelayedCalls {
     private var virtualNow: UInt64 { clock?.now.nanoseconds ?? 0 }
 
     @inline(__always)
-    func add(_ delay: Duration, _ site: CallSite, _ callback: @escaping () throws -> Void) -> DelayedCall {
+    func add(_ delay: Duration, _ site: CallSite, _ callback: consuming @escaping () throws -> Void) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
         let call = Call(callback: callback, registeredAt: site, delay: delay)
+        defer { if isHosted { whenChanged?() } }
         return DelayedCall(ticket: queue.add(call, deadline: deadline(after: delay)))
+    }
+
+    @inline(__always)
+    fileprivate func reschedule(_ ticket: TimerQueue<Call>.Ticket, _ deadline: UInt64) -> Bool {
+        let isPending = queue.reschedule(ticket, deadline: deadline)
+        if isHosted { whenChanged?() }
+        return isPending
     }
 
     var pending: [DelayedCall] { queue.pending.map { DelayedCall(ticket: $0) } }
@@ -115,7 +136,6 @@ final class DelayedCalls {
 
     /// Makes the calls that are due, and none that they ask for.
     func callDue() {
-        guard queue.count > 0 else { return }
         queue.collect(now: now)
         while let call = queue.next() {
             door.enter(call, call.callback)

@@ -1,15 +1,16 @@
 /// Calls that a pass makes one after the other. A nested pass, begun by one of them, goes on where the outer one is.
-struct CallBatch<Call> {
+///
+/// A class, so that nothing is looking at its arrays while calls are released: what they hold may make a pass as it goes.
+final class CallBatch<Call> {
     private var calls: [Call] = []
     private var next = 0
 
     var count: Int { calls.count - next }
 
     /// Adds all of `more`, and leaves it empty; the arrays change places where they can, so that none is allocated.
-    mutating func append(_ more: inout [Call]) {
-        if count == 0 {
-            calls.removeAll(keepingCapacity: calls.capacity <= 4_096)
-            next = 0
+    /// `forget` comes before, since nothing must be released while somebody lends his array.
+    func append(_ more: inout [Call]) {
+        if calls.isEmpty {
             swap(&calls, &more)
         } else {
             calls.append(contentsOf: more)
@@ -17,16 +18,19 @@ struct CallBatch<Call> {
         }
     }
 
-    mutating func popFirst() -> Call? {
+    func popFirst() -> Call? {
         guard next < calls.count else { return nil }
         next += 1
         return calls[next - 1]
     }
 
-    /// Lets go of the calls that were made.
-    mutating func forget() {
-        guard count == 0 else { return }
-        calls.removeAll(keepingCapacity: calls.capacity <= 4_096)
+    /// Lets go of the calls that were made, once all of them were.
+    func forget() {
+        guard count == 0, !calls.isEmpty else { return }
+        var made: [Call] = []
+        swap(&calls, &made)
         next = 0
+        made.removeAll(keepingCapacity: made.capacity <= 4_096)
+        if calls.isEmpty { swap(&calls, &made) }
     }
 }

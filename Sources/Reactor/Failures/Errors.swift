@@ -10,6 +10,8 @@ public enum ReactorError: Error, Equatable, CustomStringConvertible {
     case backendUnavailable(String, available: [ReactorBackend])
     /// The process has no file descriptor left for the reactor's own.
     case outOfDescriptors
+    /// A reactor with this backend has no descriptor by which a host could watch it.
+    case noPollDescriptor(ReactorBackend)
 
     /// What happened, and what to do.
     public var description: String {
@@ -27,6 +29,11 @@ public enum ReactorError: Error, Equatable, CustomStringConvertible {
             """
         case .outOfDescriptors:
             "No file descriptor is left for the reactor's own; raise the limit (ulimit -n) or close some."
+        case .noPollDescriptor(let backend):
+            """
+            A reactor with the backend \(backend) has no descriptor for a host to watch; make it with epoll or kqueue, or \
+            call dispatch() when nextDeadline says so.
+            """
         }
     }
 }

@@ -2,14 +2,21 @@
 extension CallbackFailure: CustomStringConvertible {
     /// One sentence with the kind, the place of registration and the error, and one with the consequence, if any.
     public var description: String {
-        let origin = [registeredAt.description, kind.detail].compactMap(\.self).joined(separator: ", ")
-        let sentence = "Unhandled error in \(kind) (\(origin)): \(error)"
+        let place = if let error = error as? any PlacedError { error.place } else { registeredAt.description }
+        let origin = [place, kind.detail].compactMap(\.self).joined(separator: ", ")
+        let sentence = "Unhandled error in \(kind)\(origin.isEmpty ? "" : " (\(origin))"): \(error)"
         return switch consequence {
         case .none: sentence
         case .watcherCancelled: sentence + "\n  The watcher was cancelled."
         case .loopingCallStopped: sentence + "\n  The looping call was stopped."
         }
     }
+}
+
+/// An error that knows better than the call site what its callback is called: C has labels, and no `#fileID`.
+package protocol PlacedError: Error {
+    /// What stands in the report in place of the call site; nil for nothing.
+    var place: String? { get }
 }
 
 extension CallbackKind: CustomStringConvertible {

@@ -18,6 +18,8 @@ struct FileIdentity: Equatable {
 
     /// Whether epoll refuses it, being always ready, and libev stands in for that: then nothing tells of its close.
     let isAlwaysReady: Bool
+    /// Terminals can be waited for, the null device is always ready.
+    let isDevice: Bool
 
     /// Nil where the descriptor is not open, or is one that only names a file (O_PATH on Linux), which to every other
     /// call is not open either.
@@ -29,6 +31,7 @@ struct FileIdentity: Equatable {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return nil }
         isAlwaysReady = [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+        isDevice = [S_IFCHR, S_IFBLK].contains(status.st_mode & S_IFMT)
         device = UInt64(truncatingIfNeeded: status.st_dev)
         inode = UInt64(truncatingIfNeeded: status.st_ino)
     }
@@ -79,14 +82,22 @@ enum Descriptor {
         return true
     }
 
+    /// Gives what `descriptor` stands for the number `number`, in place of what had that.
+    static func move(_ descriptor: Int32, to number: Int32) {
+        dup2(descriptor, number)
+        _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+        close(descriptor)
+    }
+
     /// Takes a descriptor out of an epoll set.
     ///
     /// libev leaves it in when its last watcher stops, expecting the close to remove it. It does not where a child
-    /// process (or a duplicate) holds the same file: its events go on arriving under the old number, and libev then
-    /// rebuilds the whole set, one system call for each descriptor, aborting on any that is closed.
-    static func remove(_ descriptor: Int32, fromEpoll epoll: Int32) {
+    /// process (or a duplicate) holds the same file; see `StaleRegistrations`. False where it is not in the set.
+    static func remove(_ descriptor: Int32, fromEpoll epoll: Int32) -> Bool {
         #if os(Linux)
-            epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
+            return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil) == 0
+        #else
+            return true
         #endif
     }
 }

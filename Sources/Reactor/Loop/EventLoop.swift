@@ -15,8 +15,15 @@ import CLibev
 /// afterwards. A nested pass therefore never re-enters `ev_run`.
 @safe final class EventLoop {
     let backend: ReactorBackend
-    let wakeup: Wakeup
     let pointer: OpaquePointer
+    let wakeup: Wakeup
+    private let wakeupWatcher: UnsafeMutablePointer<ev_io>
+    private var signals = SignalSources()
+    private var hasDueSignals = false
+    #if os(Linux)
+        private var host: HostDescriptor?
+        private var hasHost = false
+    #endif
 
     /// The source whose callback is on the stack, if one is, for `pass` when it is nested. No reference is kept: a
     /// cancelled source lives in `retired` until the outermost pass is over.
@@ -31,6 +38,12 @@ import CLibev
     /// time, and these are looked at in each pass.
     private var hasChanges = false
 
+    /// Told of each such change; for a host.
+    var whenChanged: (() -> Void)? {
+        didSet { isHosted = whenChanged != nil }
+    }
+    private var isHosted = false
+
     /// Sources that were cancelled in this pass. libev may still hold their addresses, and their callbacks may be on
     /// the stack, so they are released only when the outermost pass is over.
     private var retired: [AnyObject] = []
@@ -43,6 +56,11 @@ import CLibev
     /// Whether libev may go through all descriptors before the next poll, one system call for each, and abort on any
     /// that is closed.
     private(set) var isRebuilding = false
+    #if os(Linux)
+        private var stale = StaleRegistrations()
+    #endif
+    /// Whether `stale` has something to look for.
+    private var mayHoldStale = false
     /// Whether the kernel's set is the parent's too, this being a forked child that has not polled yet.
     private var isShared = false
 
@@ -52,8 +70,7 @@ import CLibev
             throw .backendUnavailable(backend.rawValue, available: ReactorBackend.available)
         }
         ForkWatch.start()
-        // Two descriptors are needed (the backend's, the wake-up's), and libev aborts when it does not get the second.
-        guard Descriptor.canOpen(3) else { throw .outOfDescriptors }
+        wakeup = try Wakeup()
         // Without EVFLAG_NOENV, LIBEV_FLAGS in the environment would override the program's choice.
         guard let loop = unsafe ev_loop_new(backend.flag | UInt32(EVFLAG_NOENV)),
             let scratch = unsafe ev_loop_new(UInt32(EVBACKEND_SELECT) | UInt32(EVFLAG_NOENV))
@@ -61,13 +78,41 @@ import CLibev
         self.backend = backend
         unsafe self.pointer = loop
         unsafe self.scratch = scratch
-        self.wakeup = unsafe Wakeup(owning: loop)
+        unsafe wakeupWatcher = .allocate(capacity: 1)
         unsafe ev_set_invoke_pending_cb(loop, { _ in })
+        // Of a higher priority than all others: signals come before descriptors.
+        unsafe clibev_io_init(wakeupWatcher, wakeupTrampoline, wakeup.descriptor, IOEvents.read.rawValue, 1)
+        unsafe wakeupWatcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        unsafe ev_io_start(loop, wakeupWatcher)
     }
 
     deinit {
+        unsafe ev_io_stop(pointer, wakeupWatcher)
+        unsafe wakeupWatcher.deallocate()
         unsafe ev_loop_destroy(scratch)
+        unsafe ev_loop_destroy(pointer)
     }
+
+    /// The wake-up's own callback.
+    fileprivate func wakeUp() {
+        unsafe dispatching = nil
+        wakeup.clear()
+        signals.collect()
+        deliverSignals()
+    }
+
+    @inline(never)
+    private func deliverSignals() {
+        while let source = signals.next() {
+            hasDueSignals = signals.hasDue
+            source.received()
+        }
+        hasDueSignals = false
+    }
+
+    func add(_ source: SignalSource) { signals.append(source) }
+
+    func remove(_ source: SignalSource) { signals.remove(source) }
 
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
     func poll(block: Bool) {
@@ -78,8 +123,11 @@ import CLibev
         unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
         // Left by epoll_ctl, when an event came for a number that is closed or is another file's: libev will rebuild the
         // set then. EEXIST comes of watching again what was watched before, EINTR of a signal.
-        let failure = errno
+        let failure = clibev_errno()
         if failure != 0, failure != EEXIST, failure != EINTR { isRebuilding = true }
+        #if os(Linux)
+            if hasHost { host?.watch(backendDescriptor) }
+        #endif
     }
 
     private func forgetChanges() {
@@ -92,18 +140,22 @@ import CLibev
     func rebuild() {
         guard backend.kernelKeepsTheSet else { return }
         isRebuilding = true
+        #if os(Linux)
+            stale.removeAll()
+        #endif
         unsafe ev_loop_fork(pointer)
     }
 
-    /// Calls each pending source: in the order of registration on one descriptor, readers before writers; in no
+    /// Calls each pending source: signals first, then descriptors, in the order of registration on one descriptor, readers before writers; in no
     /// defined order across descriptors.
     func dispatch() {
+        if hasDueSignals { deliverSignals() }
         unsafe ev_invoke_pending(pointer)
         unsafe dispatching = nil
     }
 
     /// Whether the last poll found nothing.
-    var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 }
+    var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 && !hasDueSignals }
 
     /// Begins a pass; what it returns is for the `endPass` that has to follow.
     ///
@@ -146,6 +198,7 @@ import CLibev
     /// descriptor was closed meanwhile (it does so even when one of two watchers was only stopped).
     func noteChange(of descriptor: Int32) {
         hasChanges = true
+        if isHosted { whenChanged?() }
         if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
     }
 
@@ -156,6 +209,12 @@ import CLibev
         return true
     }
 
+    /// Whether there is a change that the next poll will tell the kernel of.
+    var hasUntoldChanges: Bool { hasChanges || isRebuilding }
+
+    /// Whether the next poll may abort on a descriptor that is closed, unless that is found out before.
+    var mayMeetClosed: Bool { hasUntoldChanges || mayHoldStale }
+
     /// Keeps a cancelled source until nothing can refer to it any more.
     func retire(_ source: AnyObject) {
         guard depth > 0 else { return }
@@ -164,26 +223,85 @@ import CLibev
     }
 
     /// Takes a descriptor, whose last source was just closed, out of the kernel's set; see `Descriptor.remove`.
-    func forgetInKernel(_ descriptor: Int32) {
-        // In a forked child the set is still the parent's, until libev has made another.
-        guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
-        Descriptor.remove(descriptor, fromEpoll: backendDescriptor)
+    func forgetInKernel(_ descriptor: Int32, unlessIsSame isSame: () -> Bool) {
+        #if os(Linux)
+            // In a forked child the set is still the parent's, until libev has made another.
+            guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
+            // Where it is not there, libev has taken it out already, or the number is not the file's any more.
+            if !Descriptor.remove(descriptor, fromEpoll: backendDescriptor), !isSame() {
+                mayHoldStale = true
+                stale.suspect(descriptor)
+            }
+        #endif
+    }
+
+    /// Sees to it that the kernel's set holds no file under a number that is not the file's any more. Before each poll;
+    /// `isWatched` tells of a number whether it has sources.
+    func forgetStale(isWatched: (Int32) -> Bool) {
+        #if os(Linux)
+            if !mayHoldStale || isShared { return }
+            let isConfirmed = stale.isConfirmed(inEpoll: backendDescriptor) {
+                isWatched($0) && !changedDescriptors.contains($0)
+            }
+            mayHoldStale = !stale.isEmpty
+            if isConfirmed { rebuild() }
+        #endif
+    }
+
+    /// Whether epoll does not take a descriptor, which is not in it yet: it says that even when asked to take it out.
+    func refusesInKernel(_ descriptor: Int32) -> Bool {
+        guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return false }
+        return !Descriptor.remove(descriptor, fromEpoll: backendDescriptor) && errno == EPERM
     }
 
     /// Whether this process was forked since the last call; the kernel's state is then rebuilt at the next poll, as
     /// libev demands (`ev_loop_fork`).
+    @inline(__always)
     func noticeFork() -> Bool {
         let generation = ForkWatch.generation
         guard generation != forkGeneration else { return false }
+        renewAfterFork(generation)
+        return true
+    }
+
+    @inline(never)
+    private func renewAfterFork(_ generation: Int) {
         forkGeneration = generation
         isRebuilding = true
         isShared = true
+        wakeup.renewAfterFork()
+        #if os(Linux)
+            stale.removeAll()
+            host?.renewAfterFork()
+        #endif
         unsafe ev_loop_fork(pointer)
-        return true
+    }
+
+    /// A descriptor that is readable while something is ready: the same each time. Nil where the backend has none.
+    ///
+    /// Throws `ReactorError.outOfDescriptors`.
+    func hostDescriptor() throws(ReactorError) -> Int32? {
+        guard backend.kernelKeepsTheSet else { return nil }
+        #if os(Linux)
+            if let host { return host.descriptor }
+            let host = try HostDescriptor()
+            // The wake-up itself too: it is to be seen before the first poll tells libev's set of it.
+            guard host.watch(wakeup.descriptor), host.watch(backendDescriptor) else { throw .outOfDescriptors }
+            self.host = host
+            hasHost = true
+            return host.descriptor
+        #else
+            return backendDescriptor
+        #endif
     }
 
     /// The descriptor of an epoll or kqueue backend, which changes whenever libev rebuilds the kernel's state.
     private var backendDescriptor: Int32 {
         unsafe clibev_backend_fd(pointer, scratch)
     }
+}
+
+private let wakeupTrampoline: IOTrampoline = { _, watcher, _ in
+    let watcher = unsafe UnsafeMutablePointer<ev_io>(bitPattern: watcher).unsafelyUnwrapped
+    unsafe Unmanaged<EventLoop>.fromOpaque(watcher.pointee.data)._withUnsafeGuaranteedRef { $0.wakeUp() }
 }

@@ -7,10 +7,11 @@
 #endif
 
 /// The thread to which a reactor belongs, and the check that a call comes from it.
-struct OwnerThread {
+package struct OwnerThread {
     private let thread = pthread_self()
 
-    var isCurrent: Bool {
+    /// Whether the caller is on that thread. Any thread may ask.
+    package var isCurrent: Bool {
         pthread_equal(thread, pthread_self()) != 0
     }
 

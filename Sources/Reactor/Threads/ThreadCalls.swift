@@ -28,16 +28,17 @@ final class ThreadCalls<Owner>: Sendable {
             guard !state.isClosed else { return (false, false) }
             state.calls.append(call)
             guard state.calls.count == 1 else { return (true, false) }
-            hasCalls.store(true, ordering: .releasing)
+            hasCalls.store(true, ordering: .sequentiallyConsistent)
             return (true, true)
         }
         if isFirst { wakeup.send() }
         return isKept
     }
 
-    /// Whether there is something to take. One load; a call added a moment later sends a wake-up of its own.
+    /// Whether there is nothing to take. One load; a call added a moment later sends a wake-up of its own, which ends a
+    /// sleep that was announced before this was asked (`Wakeup.prepareToSleep`).
     @inline(__always)
-    var isEmpty: Bool { !hasCalls.load(ordering: .acquiring) }
+    var isEmpty: Bool { !hasCalls.load(ordering: .sequentiallyConsistent) }
 
     /// All the calls there are now; `spare`, an empty array, takes their place, so that none is allocated.
     func take(leaving spare: consuming [Call]) -> [Call] {

@@ -120,7 +120,8 @@ struct TimerStore<Payload>: ~Copyable {
         if unsafe node.pointee.place == .waiting {
             unsafe node.pointee.stamp &+= 1
             leftInWheel += 1
-            if leftInWheel > 1_024, leftInWheel * 2 > wheel.count { cleanWheel() }
+            // Three of four: then each entry is looked at 1.3 times, where it were twice with one of two.
+            if leftInWheel > 1_024, leftInWheel * 4 > wheel.count * 3 { cleanWheel() }
         } else if unsafe node.pointee.place == .late {
             leftInLate += 1
             if leftInLate > 64, leftInLate * 2 > late.count { cleanLate() }
@@ -249,7 +250,7 @@ struct TimerStore<Payload>: ~Copyable {
 
     @inline(never)
     private mutating func cleanWheel() {
-        wheel.refreshAll { slab.standing($0) }
+        wheel.refreshAll(ahead: { slab.prefetchNode($0.index) }, { slab.standing($0) })
         leftInWheel = 0
     }
 }

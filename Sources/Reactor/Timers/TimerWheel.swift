@@ -45,6 +45,8 @@
     private static var wheels: Int { 9 }
     private static var entriesPerBlock: Int { 63 }
     private static var mostSpareBlocks: Int { 64 }
+    /// How many entries before its turn `ahead` is told of one: as long as memory takes.
+    private static var distance: Int { 8 }
 
     private let buckets: UnsafeMutablePointer<Bucket>
     private let occupied: UnsafeMutablePointer<UInt64>
@@ -97,7 +99,7 @@
         while let (number, start) = earliestBucket, start <= target {
             tick = start
             var found = false
-            drain(number) { wheel, entry in
+            drain(number, ahead: Self.ignore) { wheel, entry in
                 if entry.deadline >> Self.tickBits == start {
                     body(entry)
                     found = true
@@ -120,26 +122,27 @@
     /// The exact earliest deadline. Takes as long as the first bucket is full, and that only once for what it finds out.
     mutating func exactEarliest(_ standing: (Entry) -> Standing) -> UInt64 {
         while let (number, _) = earliestBucket {
-            refresh(number, standing)
+            refresh(number, ahead: Self.ignore, standing)
             // What was put off may have gone into this bucket again, or into a later one.
             if let (first, _) = earliestBucket, first == number { return unsafe buckets[number].earliest }
         }
         return .max
     }
 
-    /// Drops the entries of all timers that are gone.
-    mutating func refreshAll(_ standing: (Entry) -> Standing) {
+    /// Drops the entries of all timers that are gone. `ahead` is told of each entry some time before `standing` is asked.
+    mutating func refreshAll(ahead: (Entry) -> Void, _ standing: (Entry) -> Standing) {
         for wheel in 0..<Self.wheels {
             var rest = unsafe occupied[wheel]
             while rest != 0 {
-                refresh(wheel << 6 | rest.trailingZeroBitCount, standing)
+                refresh(wheel << 6 | rest.trailingZeroBitCount, ahead: ahead, standing)
                 rest &= rest - 1
             }
         }
     }
 
-    private mutating func refresh(_ number: Int, _ standing: (Entry) -> Standing) {
-        drain(number) { wheel, entry in
+    @inline(__always)
+    private mutating func refresh(_ number: Int, ahead: (Entry) -> Void, _ standing: (Entry) -> Standing) {
+        drain(number, ahead: ahead) { wheel, entry in
             switch standing(entry) {
             case .unchanged:
                 wheel.append(entry)
@@ -168,9 +171,11 @@
         return nil
     }
 
+    private static func ignore(_ entry: Entry) {}
+
     /// Empties a bucket into `body`, which may fill it again.
     @inline(__always)
-    private mutating func drain(_ number: Int, _ body: (inout TimerWheel, Entry) -> Void) {
+    private mutating func drain(_ number: Int, ahead: (Entry) -> Void, _ body: (inout TimerWheel, Entry) -> Void) {
         let bucket = unsafe buckets[number]
         unsafe buckets[number] = Bucket()
         unsafe occupied[number >> 6] &= ~(1 << UInt64(number & 63))
@@ -181,6 +186,7 @@
             let end = unsafe next == nil ? bucket.end.unsafelyUnwrapped : entry + Self.entriesPerBlock
             unsafe count -= end - entry
             while unsafe entry < end {
+                if unsafe entry + Self.distance < end { unsafe ahead(entry[Self.distance]) }
                 unsafe body(&self, entry.pointee)
                 unsafe entry += 1
             }

@@ -2,25 +2,40 @@
 class IORegistration: IOSource {
     final let watcher: IOWatcher
     final let number: UInt64
-    fileprivate final let watchers: IOWatchers
+    final let watchers: IOWatchers
     fileprivate final let door: Door
     fileprivate final let keepsAfterFailure: Bool
 
-    init(_ watcher: IOWatcher, _ number: UInt64, _ watchers: IOWatchers, _ keepsAfterFailure: Bool) {
+    init(
+        _ watcher: IOWatcher,
+        _ number: UInt64,
+        _ watchers: IOWatchers,
+        _ keepsAfterFailure: Bool,
+        _ trampoline: IOTrampoline
+    ) {
         self.watcher = watcher
         self.number = number
         self.watchers = watchers
         self.door = watchers.door
         self.keepsAfterFailure = keepsAfterFailure
-        super.init(loop: watchers.loop, descriptor: watcher.descriptor, events: IOEvents(watcher.interest))
+        super.init(
+            loop: watchers.loop,
+            descriptor: watcher.descriptor,
+            events: IOEvents(watcher.interest),
+            trampoline: trampoline
+        )
     }
-
 }
 
 /// What a watcher calls.
 enum WatcherCallback {
     case withReadiness((Readiness) throws -> Void)
     case plain(() throws -> Void)
+}
+
+@inline(__always)
+private func readinessTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
+    IOSource.deliver(watcher, to: ReadinessRegistration.self) { $0.ready(IOEvents(rawValue: events)) }
 }
 
 /// A watcher whose callback gets the readiness.
@@ -35,13 +50,19 @@ final class ReadinessRegistration: IORegistration {
         _ callback: @escaping (Readiness) throws -> Void
     ) {
         self.callback = callback
-        super.init(watcher, number, watchers, keepsAfterFailure)
+        super.init(watcher, number, watchers, keepsAfterFailure, readinessTrampoline)
     }
 
-    override func ready(_ events: IOEvents) {
+    @inline(__always)
+    fileprivate func ready(_ events: IOEvents) {
         guard !events.contains(.error) else { return watchers.refused(descriptor) }
         door.enter(self) { try callback(Readiness(watcher: watcher, events: events)) }
     }
+}
+
+@inline(__always)
+private func plainTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
+    IOSource.deliver(watcher, to: PlainRegistration.self) { $0.ready(IOEvents(rawValue: events)) }
 }
 
 /// A watcher whose callback gets nothing: a wrapper of its closure would cost a call at each event.
@@ -56,10 +77,11 @@ final class PlainRegistration: IORegistration {
         _ callback: @escaping () throws -> Void
     ) {
         self.callback = callback
-        super.init(watcher, number, watchers, keepsAfterFailure)
+        super.init(watcher, number, watchers, keepsAfterFailure, plainTrampoline)
     }
 
-    override func ready(_ events: IOEvents) {
+    @inline(__always)
+    fileprivate func ready(_ events: IOEvents) {
         guard !events.contains(.error) else { return watchers.refused(descriptor) }
         door.enter(self, callback)
     }

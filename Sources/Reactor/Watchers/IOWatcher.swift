@@ -12,7 +12,10 @@ public final class IOWatcher {
     /// Whether it waits for `resume()`. A cancelled watcher is not paused.
     public private(set) var isPaused = false
 
-    private let watchers: IOWatchers
+    /// Called in place of the report when the watcher was cancelled because its descriptor is closed or refused.
+    package var whenLost: (() throws -> Void)?
+
+    private let owner: OwnerThread
     /// What is registered; nil once cancelled, so that the callback and what it holds are let go.
     private var registration: IORegistration?
 
@@ -20,7 +23,7 @@ public final class IOWatcher {
         self.descriptor = descriptor
         self.interest = interest
         self.registeredAt = site
-        self.watchers = watchers
+        owner = watchers.owner
     }
 
     func register(_ registration: IORegistration) { self.registration = registration }
@@ -31,10 +34,10 @@ public final class IOWatcher {
     /// Ceases to watch until `resume()`. Readiness that is already pending in this pass is not delivered. Does nothing on
     /// a watcher that is paused or cancelled.
     public func pause(fileID: StaticString = #fileID, line: UInt = #line) {
-        watchers.owner.check("IOWatcher.pause", CallSite(fileID: fileID, line: line))
+        owner.check("IOWatcher.pause", CallSite(fileID: fileID, line: line))
         guard let registration, !isPaused else { return }
         isPaused = true
-        watchers.pause(registration)
+        registration.watchers.pause(registration)
     }
 
     /// Watches again. Does nothing on a watcher that is not paused.
@@ -42,7 +45,7 @@ public final class IOWatcher {
     /// Throws `DescriptorError.watcherCancelled`, or `.closedWhileWatched` where the descriptor was closed meanwhile;
     /// the watcher is cancelled then.
     public func resume(fileID: StaticString = #fileID, line: UInt = #line) throws(DescriptorError) {
-        watchers.owner.check("IOWatcher.resume", CallSite(fileID: fileID, line: line))
+        owner.check("IOWatcher.resume", CallSite(fileID: fileID, line: line))
         let registration = try checked()
         guard isPaused else { return }
         isPaused = false
@@ -57,7 +60,7 @@ public final class IOWatcher {
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) throws(DescriptorError) {
-        watchers.owner.check("IOWatcher.setInterest", CallSite(fileID: fileID, line: line))
+        owner.check("IOWatcher.setInterest", CallSite(fileID: fileID, line: line))
         let registration = try checked()
         guard interest != self.interest else { return }
         self.interest = interest
@@ -67,20 +70,21 @@ public final class IOWatcher {
     /// Ceases to watch for good. Its callback is not called again, not even where it is pending in this pass. Does
     /// nothing on a watcher that is cancelled.
     public func cancel(fileID: StaticString = #fileID, line: UInt = #line) {
-        watchers.owner.check("IOWatcher.cancel", CallSite(fileID: fileID, line: line))
+        owner.check("IOWatcher.cancel", CallSite(fileID: fileID, line: line))
         guard let registration else { return }
-        watchers.remove(registration)
+        registration.watchers.remove(registration)
     }
 
     /// The registry has let it go.
     func cancelled() {
         registration = nil
+        whenLost = nil
         isPaused = false
     }
 
     private func checked() throws(DescriptorError) -> IORegistration {
         guard let registration else { throw .watcherCancelled(descriptor) }
-        try watchers.checkStillOpen(descriptor, for: registration)
+        try registration.watchers.checkStillOpen(descriptor, for: registration)
         return registration
     }
 }

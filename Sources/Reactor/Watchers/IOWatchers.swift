@@ -38,10 +38,10 @@ final class IOWatchers {
     ) throws(DescriptorError) -> IOWatcher {
         guard descriptor >= 0 else { throw .negative(descriptor) }
         guard let identity = FileIdentity(of: descriptor) else {
-            report(cancelClosed(descriptor))
+            tell(cancelClosed(descriptor))
             throw .notOpen(descriptor)
         }
-        if let watched = watched(descriptor), watched.identity != identity { report(cancelClosed(descriptor)) }
+        if let watched = watched(descriptor), watched.identity != identity { tell(cancelClosed(descriptor)) }
 
         let watcher = IOWatcher(descriptor: descriptor, interest: interest, registeredAt: site, watchers: self)
         number += 1
@@ -55,8 +55,9 @@ final class IOWatchers {
     private func record(_ descriptor: Int32, _ identity: FileIdentity) -> WatchedDescriptor {
         if let watched = watched(descriptor) { return watched }
         while table.count <= Int(descriptor) { table.append(nil) }
-        let watched = WatchedDescriptor(identity: identity)
-        if identity.isAlwaysReady { alwaysReadyCount += 1 }
+        let isAlwaysReady = identity.isAlwaysReady || identity.isDevice && loop.refusesInKernel(descriptor)
+        let watched = WatchedDescriptor(identity: identity, isAlwaysReady: isAlwaysReady)
+        if isAlwaysReady { alwaysReadyCount += 1 }
         table[Int(descriptor)] = watched
         return watched
     }
@@ -73,8 +74,8 @@ final class IOWatchers {
             loop.noteChange(of: descriptor)
         } else {
             table[Int(descriptor)] = nil
-            if watched.identity.isAlwaysReady { alwaysReadyCount -= 1 }
-            loop.forgetInKernel(descriptor)
+            if watched.isAlwaysReady { alwaysReadyCount -= 1 }
+            loop.forgetInKernel(descriptor) { watched.identity == FileIdentity(of: descriptor) }
         }
         registration.close()
         registration.watcher.cancelled()
@@ -98,14 +99,21 @@ final class IOWatchers {
 
     /// To be called before each poll: libev aborts when it meets a closed descriptor, so none may be left by then. All
     /// are cancelled before the first is reported, and since a handler may close more, it looks again after that.
+    @inline(__always)
     func beforePoll(mayBlock: Bool) {
-        while true {
-            var failures: [CallbackFailure]?
-            if loop.forEachChange({ cancelIfClosed($0, &failures) }) { sweepIsStale = true }
-            if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&failures) }
-            guard let failures else { return }
-            report(failures)
-        }
+        while loop.mayMeetClosed || sweepsBeforePoll(mayBlock: mayBlock), cancelClosedOnes(mayBlock) {}
+    }
+
+    /// False where there were none.
+    @inline(never)
+    private func cancelClosedOnes(_ mayBlock: Bool) -> Bool {
+        var losses: [LostWatcher]?
+        loop.forgetStale { watched($0) != nil }
+        if loop.forEachChange({ cancelIfClosed($0, &losses) }) { sweepIsStale = true }
+        if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&losses) }
+        guard let losses else { return false }
+        tell(losses)
+        return true
     }
 
     /// Throws where the descriptor is not the file any more for which `registration` was made, which is then cancelled;
@@ -113,7 +121,7 @@ final class IOWatchers {
     func checkStillOpen(_ descriptor: Int32, for registration: IORegistration) throws(DescriptorError) {
         guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
         remove(registration)
-        report(cancelClosed(descriptor))
+        tell(cancelClosed(descriptor))
         throw .closedWhileWatched(descriptor)
     }
 
@@ -123,43 +131,43 @@ final class IOWatchers {
         // select says it of closed ones alone; by now the number may be another file's.
         let isSame = watched(descriptor)?.identity == FileIdentity(of: descriptor)
         let isRefused = isSame && loop.backend.kernelKeepsTheSet
-        report(cancelAll(descriptor, isRefused ? .refused(descriptor) : .closedWhileWatched(descriptor)))
+        tell(cancelAll(descriptor, isRefused ? .refused(descriptor) : .closedWhileWatched(descriptor)))
     }
 
-    private func report(_ failures: [CallbackFailure]) {
-        for failure in failures { door.report(failure) }
+    /// Each watcher's own callback, where it has one for that; else the failure is reported.
+    private func tell(_ losses: [LostWatcher]) {
+        for loss in losses {
+            if let whenLost = loss.whenLost {
+                door.enter(loss.registration, whenLost)
+            } else {
+                door.report(loss.failure)
+            }
+        }
     }
 
-    private func cancelIfClosed(_ descriptor: Int32, _ failures: inout [CallbackFailure]?) {
+    private func cancelIfClosed(_ descriptor: Int32, _ losses: inout [LostWatcher]?) {
         guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
-        failures = (failures ?? []) + cancelClosed(descriptor)
+        losses = (losses ?? []) + cancelClosed(descriptor)
     }
 
-    private func cancelAllClosed(_ failures: inout [CallbackFailure]?) {
+    private func cancelAllClosed(_ losses: inout [LostWatcher]?) {
         if sweepIsStale { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
         sweepIsStale = false
         for descriptor in sweep.closedDescriptors() where watched(descriptor) != nil {
-            failures = (failures ?? []) + cancelClosed(descriptor)
+            losses = (losses ?? []) + cancelClosed(descriptor)
         }
     }
 
     /// The number is not the file's any more. If it is another's by now, the kernel's set may hold both.
-    private func cancelClosed(_ descriptor: Int32) -> [CallbackFailure] {
+    private func cancelClosed(_ descriptor: Int32) -> [LostWatcher] {
         if watched(descriptor) != nil, FileIdentity(of: descriptor) != nil { loop.rebuild() }
         return cancelAll(descriptor, .closedWhileWatched(descriptor))
     }
 
-    private func cancelAll(_ descriptor: Int32, _ error: DescriptorError) -> [CallbackFailure] {
-        let registrations = watched(descriptor)?.registrations ?? []
-        for registration in registrations { remove(registration) }
-        return registrations.map {
-            CallbackFailure(
-                error: error,
-                kind: $0.kind,
-                registeredAt: $0.registeredAt,
-                consequence: .watcherCancelled
-            )
-        }
+    private func cancelAll(_ descriptor: Int32, _ error: DescriptorError) -> [LostWatcher] {
+        let losses = (watched(descriptor)?.registrations ?? []).map { LostWatcher($0, error) }
+        for loss in losses { remove(loss.registration) }
+        return losses
     }
 
     /// The poll backend aborts in the very pass that meets a closed descriptor, and libev does when it rebuilds its set.
@@ -178,11 +186,37 @@ final class IOWatchers {
     }
 }
 
+/// A watcher that was cancelled because of its descriptor, and whom to tell.
+private struct LostWatcher {
+    let registration: IORegistration
+    let whenLost: (() throws -> Void)?
+    let error: DescriptorError
+
+    init(_ registration: IORegistration, _ error: DescriptorError) {
+        self.registration = registration
+        self.error = error
+        whenLost = registration.watcher.whenLost
+    }
+
+    var failure: CallbackFailure {
+        CallbackFailure(
+            error: error,
+            kind: registration.kind,
+            registeredAt: registration.registeredAt,
+            consequence: .watcherCancelled
+        )
+    }
+}
+
 /// A descriptor with watchers.
 private final class WatchedDescriptor {
     /// The file that the number stood for when the first watcher came.
     let identity: FileIdentity
+    let isAlwaysReady: Bool
     var registrations: [IORegistration] = []
 
-    init(identity: FileIdentity) { self.identity = identity }
+    init(identity: FileIdentity, isAlwaysReady: Bool) {
+        self.identity = identity
+        self.isAlwaysReady = isAlwaysReady
+    }
 }

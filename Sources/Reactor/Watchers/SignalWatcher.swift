@@ -7,13 +7,13 @@ public final class SignalWatcher {
     /// Where it was registered.
     public let registeredAt: CallSite
 
-    private let watchers: SignalWatchers
+    private let owner: OwnerThread
     private var registration: SignalRegistration?
 
     init(signal: Int32, registeredAt site: CallSite, watchers: SignalWatchers) {
         self.signal = signal
         self.registeredAt = site
-        self.watchers = watchers
+        owner = watchers.owner
     }
 
     func register(_ registration: SignalRegistration) { self.registration = registration }
@@ -24,9 +24,9 @@ public final class SignalWatcher {
     /// Ceases to watch; after the signal's last watcher the disposition that was there before the first comes back.
     /// Does nothing on a watcher that is cancelled.
     public func cancel(fileID: StaticString = #fileID, line: UInt = #line) {
-        watchers.owner.check("SignalWatcher.cancel", CallSite(fileID: fileID, line: line))
+        owner.check("SignalWatcher.cancel", CallSite(fileID: fileID, line: line))
         guard let registration else { return }
-        watchers.remove(registration)
+        registration.watchers.remove(registration)
     }
 
     /// The registry has let it go.
@@ -77,11 +77,13 @@ final class SignalRegistration: SignalSource {
     let watcher: SignalWatcher
     private let callback: () throws -> Void
     private let door: Door
+    let watchers: SignalWatchers
 
     init(watcher: SignalWatcher, watchers: SignalWatchers, callback: @escaping () throws -> Void) {
         self.watcher = watcher
         self.callback = callback
         self.door = watchers.door
+        self.watchers = watchers
         super.init(loop: watchers.loop, signal: watcher.signal)
     }
 

@@ -86,9 +86,13 @@ enum io_disposition { io_is_default, io_is_ignored, io_is_counted, io_is_other }
 enum io_disposition io_disposition(int signal);
 // For the calling thread.
 void io_unblock_signals(void);
+bool io_is_blocked(int signal);
+// For the calling thread; whether it was blocked before.
+bool io_block_signal(int signal, bool blocked);
 // raise(3), delivered before it returns: the threads of a pool have all signals blocked.
 void io_raise(int signal);
 
+bool io_has_thread_sanitizer(void);
 // CPU time of the calling thread, in nanoseconds.
 uint64_t io_thread_cpu_time(void);
 

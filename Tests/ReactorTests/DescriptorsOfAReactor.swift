@@ -1,0 +1,90 @@
+import CTestSupport
+import Testing
+
+@testable import Reactor
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The descriptors that a reactor opens for itself. Each test counts those of its process, and so has one of its own.
+@Suite(.keepsFiles) struct DescriptorsOfAReactor {
+    @Test func aReactorThatGoesClosesItsOwn() async {
+        await #expect(processExitsWith: .success) {
+            try DescriptorsOfAReactor.aReactorThatGoesClosesItsOwn(IOTest.OwnProcess())
+        }
+    }
+
+    private static func aReactorThatGoesClosesItsOwn(_ process: IOTest.OwnProcess) throws {
+        let pipe = try IOTest.Pipe()
+        let before = open().count
+        for _ in 0..<20 {
+            let reactor = try IOTest.reactor()
+            try reactor.addReader(pipe.reader.number) {}
+            reactor.callLater(.milliseconds(1)) {}
+            reactor.runOnce(timeout: .milliseconds(5))
+        }
+        #expect(open().count < before + fewerThanThoseOfTwenty)
+    }
+
+    @Test func theHandleOfAWatcherDoesNotKeepThemOpen() async {
+        await #expect(processExitsWith: .success) {
+            try DescriptorsOfAReactor.theHandleOfAWatcherDoesNotKeepThemOpen(IOTest.OwnProcess())
+        }
+    }
+
+    private static func theHandleOfAWatcherDoesNotKeepThemOpen(_ process: IOTest.OwnProcess) throws {
+        let pipe = try IOTest.Pipe()
+        let before = open().count
+        var watchers: [IOWatcher] = []
+        var signalWatchers: [SignalWatcher] = []
+        for _ in 0..<20 {
+            let reactor = try IOTest.reactor()
+            watchers.append(try reactor.addReader(pipe.reader.number) {})
+            signalWatchers.append(try reactor.addSignalWatcher(SIGUSR1) {})
+            reactor.runOnce()
+        }
+        #expect(open().count < before + fewerThanThoseOfTwenty)
+        #expect(watchers.allSatisfy { !$0.isActive })
+        #expect(signalWatchers.allSatisfy { !$0.isActive })
+    }
+
+    @Test(arguments: [false, true])
+    func theyAreClosedInAProgramThatTakesThisOnesPlace(afterAFork: Bool) async {
+        await #expect(processExitsWith: .success) { [afterAFork] in
+            try DescriptorsOfAReactor.theyAreClosedInAProgramThatTakesThisOnesPlace(
+                IOTest.OwnProcess(),
+                afterAFork: afterAFork
+            )
+        }
+    }
+
+    private static func theyAreClosedInAProgramThatTakesThisOnesPlace(
+        _ process: IOTest.OwnProcess,
+        afterAFork: Bool
+    ) throws {
+        let before = open()
+        let reactor = try IOTest.reactor()
+        reactor.runOnce()
+        if afterAFork, case let child = test_fork(), child != 0 {
+            let status = io_wait(child)
+            #expect(status == 0, "the child ended with \(status)")
+            return
+        }
+        reactor.runOnce()
+        let own = open().subtracting(before)
+        let isClosedOnExec = !own.isEmpty && own.allSatisfy { fcntl($0, F_GETFD) & FD_CLOEXEC != 0 }
+        if afterAFork { _exit(isClosedOnExec ? 0 : 1) }
+        #expect(isClosedOnExec)
+    }
+
+    /// The system's own threads may open some now and then.
+    private static let fewerThanThoseOfTwenty = 15
+
+    /// The open ones among the numbers that a test comes to.
+    private static func open() -> Set<Int32> { Set((0..<256).filter { io_is_open($0) }) }
+}

@@ -1,0 +1,324 @@
+import CTestSupport
+import Testing
+
+@testable import Reactor
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A reactor that a foreign loop drives, which knows nothing of it but one descriptor.
+@Suite(.keepsFiles) struct InsideAnotherLoop {
+    static let canBeHosted = IOTest.backend == .epoll || IOTest.backend == .kqueue
+
+    /// poll(2) and `dispatch()`, and nothing else.
+    private struct Host {
+        let reactor: Reactor
+        let descriptor: Int32
+
+        init(_ reactor: Reactor) throws {
+            self.reactor = reactor
+            descriptor = try reactor.pollDescriptor
+        }
+
+        func hasSomethingToDo(within milliseconds: Int32 = 0) -> Bool {
+            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            return unsafe poll(&request, 1, milliseconds) > 0
+        }
+
+        /// Makes passes until nothing is to be done any more, which must not take many.
+        @discardableResult
+        func settle() -> Int {
+            var called = 0
+            for _ in 0..<5 where hasSomethingToDo() { called += reactor.dispatch() }
+            #expect(!hasSomethingToDo(), "it spins")
+            return called
+        }
+
+        /// Waits for the descriptor and makes a pass, as often as it takes; false if nothing comes for a long time.
+        func run(until isDone: () -> Bool) -> Bool {
+            while !isDone() {
+                guard hasSomethingToDo(within: 60_000) else { return false }
+                reactor.dispatch()
+            }
+            return true
+        }
+    }
+
+    @Test(.enabled(if: !InsideAnotherLoop.canBeHosted))
+    func aBackendWithoutADescriptorSaysWhichHaveOne() throws {
+        let reactor = try IOTest.reactor()
+        let error = try #require(throws: ReactorError.noPollDescriptor(reactor.backend)) { try reactor.pollDescriptor }
+        #expect(error.description.contains("epoll or kqueue"))
+        #expect(error.description.contains(reactor.backend.rawValue))
+    }
+
+    @Test func withoutADescriptorAHostGoesByTheNextDeadline() throws {
+        let reactor = try IOTest.reactor()
+        #expect(reactor.nextDeadline == nil)
+        var calls: [String] = []
+        let later = reactor.callLater(.seconds(1_000)) { calls.append("later") }
+        let soon = reactor.callLater(.milliseconds(1)) { calls.append("soon") }
+        #expect(reactor.nextDeadline == soon.deadline)
+        while try reactor.now < #require(reactor.nextDeadline) {}
+        #expect(reactor.dispatch() == 1)
+        #expect(calls == ["soon"])
+        #expect(reactor.nextDeadline == later.deadline)
+        try later.cancel()
+        #expect(reactor.nextDeadline == nil)
+    }
+
+    @Suite(.enabled(if: InsideAnotherLoop.canBeHosted), .keepsFiles) struct ThroughItsDescriptor {
+        @Test func itIsQuietWhileThereIsNothingToDo() throws {
+            let reactor = try IOTest.reactor()
+            let pipe = try IOTest.Pipe()
+            try reactor.addReader(pipe.reader.number) {}
+            reactor.callLater(.seconds(1_000)) {}
+            let host = try Host(reactor)
+            host.settle()
+            #expect(!host.hasSomethingToDo(within: 50))
+        }
+
+        @Test func itIsTheSameEachTime() throws {
+            let reactor = try IOTest.reactor()
+            #expect(try reactor.pollDescriptor == reactor.pollDescriptor)
+        }
+
+        @Test func aReadyDescriptorShowsUntilItIsRead() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            let pipe = try IOTest.Pipe()
+            var calls = 0
+            try reactor.addReader(pipe.reader.number) {
+                calls += 1
+                if calls == 3 { pipe.reader.drain() }
+            }
+            host.settle()
+            #expect(calls == 0)
+            pipe.writer.write()
+            host.settle()
+            #expect(calls == 3)
+        }
+
+        @Test(.timeLimit(.minutes(15)))
+        func aDeadlineShowsWhenItHasCome() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            var calls: [Int] = []
+            for number in [3, 1, 2] { reactor.callLater(.milliseconds(number)) { calls.append(number) } }
+            #expect(host.run { calls.count == 3 })
+            #expect(calls == [1, 2, 3])
+            host.settle()
+        }
+
+        @Test(.timeLimit(.minutes(15)))
+        func anEarlierCallShowsBeforeALaterOneThatTheHostSleepsFor() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            reactor.callLater(.seconds(1_000)) {}
+            let moved = reactor.callLater(.seconds(1_000)) {}
+            host.settle()
+            var isCalled = false
+            reactor.callLater(.milliseconds(1)) { isCalled = true }
+            #expect(host.run { isCalled })
+            host.settle()
+            try moved.reset(to: .milliseconds(1))
+            #expect(host.run { !moved.isActive })
+        }
+
+        @Test func aCallThatIsAskedForInACallbackShows() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            var calls = 0
+            func call() {
+                calls += 1
+                if calls < 4 { reactor.callLater(.zero, call) }
+            }
+            reactor.callLater(.zero, call)
+            host.settle()
+            #expect(calls == 4)
+        }
+
+        @Test(.timeLimit(.minutes(15)))
+        func aCallFromAThreadShows() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            host.settle()
+            let handle = reactor.handle
+            let calls = IOTest.Counter()
+            let thread = IOTest.Thread {
+                for _ in 0..<1_000 { handle.callFromThread { calls.increment() } }
+            }
+            #expect(host.run { calls.value == 1_000 })
+            thread.join()
+            host.settle()
+            handle.callFromThread { calls.increment() }
+            host.settle()
+            #expect(calls.value == 1_001)
+        }
+
+        @Test func callsWhenRunningAreMade() throws {
+            let reactor = try IOTest.reactor()
+            var calls: [String] = []
+            reactor.callWhenRunning { calls.append("before") }
+            let host = try Host(reactor)
+            host.settle()
+            reactor.callWhenRunning {
+                calls.append("later")
+                reactor.callWhenRunning { calls.append("inside") }
+            }
+            host.settle()
+            #expect(calls == ["before", "later", "inside"])
+        }
+
+        @Test func aWatcherThatIsChangedInACallbackShows() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            let pipe = try IOTest.Pipe()
+            let other = try IOTest.Pipe()
+            other.writer.write()
+            var calls = 0
+            try reactor.addReader(pipe.reader.number) { readiness in
+                pipe.reader.drain()
+                readiness.watcher.cancel()
+                try reactor.addReader(other.reader.number) { readiness in
+                    calls += 1
+                    readiness.watcher.pause()
+                }
+            }
+            pipe.writer.write()
+            host.settle()
+            #expect(calls == 1)
+        }
+
+        @Test func whatIsCancelledDoesNotShow() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            let pipe = try IOTest.Pipe()
+            pipe.writer.write()
+            try reactor.addReader(pipe.reader.number) { Issue.record("called") }.cancel()
+            try reactor.callLater(.milliseconds(1)) { Issue.record("called") }.cancel()
+            host.settle()
+            #expect(!host.hasSomethingToDo(within: 50))
+        }
+
+        @Test func runAndRunOnceGoOnToWork() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            var calls = 0
+            reactor.callLater(.zero) { calls += 1 }
+            reactor.runOnce()
+            reactor.callLater(.milliseconds(1)) {
+                calls += 1
+                try reactor.stop()
+            }
+            try reactor.run(installSignalHandlers: false)
+            #expect(calls == 2)
+            host.settle()
+            reactor.callLater(.zero) { calls += 1 }
+            host.settle()
+            #expect(calls == 3)
+        }
+
+        @Test func aReactorMayHostAnother() throws {
+            let outer = try IOTest.reactor()
+            let inner = try IOTest.reactor()
+            let pipe = try IOTest.Pipe()
+            var passes = 0
+            var calls: [String] = []
+            let threadCalls = IOTest.Counter()
+            try outer.addReader(inner.pollDescriptor) {
+                passes += 1
+                inner.dispatch()
+            }
+            try inner.addReader(pipe.reader.number) {
+                pipe.reader.drain()
+                calls.append("pipe")
+                inner.callLater(.milliseconds(2)) { calls.append("timer") }
+            }
+            inner.handle.callFromThread { threadCalls.increment() }
+            outer.callLater(.milliseconds(1)) { pipe.writer.write() }
+            #expect(IOTest.run(outer) { calls.count == 2 })
+            #expect(calls == ["pipe", "timer"])
+            #expect(threadCalls.value == 1)
+            outer.runOnce()
+            passes = 0
+            outer.runOnce(timeout: .milliseconds(30))
+            #expect(passes == 0, "it spins")
+        }
+
+        /// libev makes another epoll set then, under whatever number.
+        @Test func itGoesOnToShowWhenLibevHasReplacedItsSet() throws {
+            let reactor = try IOTest.reactor()
+            reactor.onFailure = { _ in }
+            let host = try Host(reactor)
+            let pipe = try IOTest.Pipe()
+            var calls = 0
+            try reactor.addReader(pipe.reader.number) {
+                calls += 1
+                pipe.reader.drain()
+            }
+            host.settle()
+            for round in 1...3 {
+                reactor.loop.rebuild()
+                reactor.callLater(.zero) {}
+                host.settle()
+                pipe.writer.write()
+                host.settle()
+                #expect(calls == round)
+            }
+        }
+
+        @Test func aSignalShows() async {
+            await #expect(processExitsWith: .success) { try ThroughItsDescriptor.aSignalShows(IOTest.OwnProcess()) }
+        }
+
+        private static func aSignalShows(_ process: IOTest.OwnProcess) throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            var calls = 0
+            try reactor.addSignalWatcher(SIGUSR1) { calls += 1 }
+            host.settle()
+            io_raise(SIGUSR1)
+            host.settle()
+            #expect(calls == 1)
+        }
+
+        @Test func aForkedChildHasOneOfItsOwnUnderTheSameNumber() async {
+            await #expect(processExitsWith: .success) {
+                try ThroughItsDescriptor.aForkedChildHasOneOfItsOwnUnderTheSameNumber(IOTest.OwnProcess())
+            }
+        }
+
+        private static func aForkedChildHasOneOfItsOwnUnderTheSameNumber(_ process: IOTest.OwnProcess) throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            let pipe = try IOTest.Pipe()
+            var calls = 0
+            try reactor.addReader(pipe.reader.number) {
+                calls += 1
+                pipe.reader.drain()
+            }
+            host.settle()
+            let child = test_fork()
+            if child == 0 {
+                reactor.dispatch()
+                host.settle()
+                pipe.writer.write()
+                let isShown = host.hasSomethingToDo(within: 60_000)
+                host.settle()
+                _exit(isShown && calls == 1 ? 0 : 1)
+            }
+            #expect(io_wait(child) == 0)
+            host.settle()
+            #expect(calls == 0)
+            pipe.writer.write()
+            host.settle()
+            #expect(calls == 1)
+        }
+    }
+}
