@@ -11,7 +11,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 NAMES = {
     "reactor": "swift-reactor", "libev": "libev", "libuv": "libuv", "libevent": "libevent", "nio": "SwiftNIO",
@@ -55,6 +55,7 @@ def against_size(path, results, benchmark, title, sizes, active=1):
     axes.set_xlabel(sizes)
     axes.set_ylabel("CPU time for one")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     axes.grid(True, which="major", color="#dddddd")
