@@ -95,17 +95,48 @@ fuzz: libev ## random sequences of calls of the C interface, for an hour (FUZZ_S
 lint: ## check the format of all the code, and its layering
 	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests \
 	    Examples/Package.swift Examples/Sources Benchmarks/Package.swift Benchmarks/Sources \
-	    Tools/Package.swift Tools/Sources Tools/Tests
+	    Tools/Package.swift Tools/Sources Tools/Tests \
+	    Benchmarks/Round/Package.swift Benchmarks/Round/Sources \
+	    Benchmarks/Minimal/*/Package.swift Benchmarks/Minimal/*/Sources \
+	    Benchmarks/Peers/nio/Package.swift Benchmarks/Peers/nio/Sources
 	@./Scripts/check-layers
 
+.PHONY: bench-tools
+bench-tools: libev
+	@./Scripts/require-tools valgrind strace libuv1-dev libevent-dev
+
 .PHONY: bench
-bench: libev ## compare with raw libev: time, instructions, allocations
-	@Benchmarks/bench
+bench: bench-tools ## compare with what else one would pick, ten rounds: about ten minutes
+	@Benchmarks/bench run
 
 .PHONY: bench-quick
-bench-quick: libev ## the same, with fewer rounds
-	@Benchmarks/bench --quick
+bench-quick: bench-tools ## the same, with less of all
+	@Benchmarks/bench run --quick
+
+.PHONY: bench-compare
+bench-compare: bench-tools ## what a change did: make bench-compare BASE=main~1
+	@Benchmarks/bench compare "$(BASE)"
+
+.PHONY: bench-gate
+bench-gate: libev ## instructions and allocations, against Benchmarks/limits.json
+	@./Scripts/require-tools valgrind
+	@Benchmarks/bench gate
+
+.PHONY: bench-gate-record
+bench-gate-record: libev ## write new limits
+	@./Scripts/require-tools valgrind
+	@Benchmarks/bench gate --record
+
+.PHONY: bench-profile
+bench-profile: libev ## where the instructions and system calls of an operation go
+	@./Scripts/require-tools valgrind strace
+	@Benchmarks/bench profile
+
+.PHONY: bench-report
+bench-report: ## refresh the tables in the documents from the latest results and profile
+	@Benchmarks/bench report
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf .build .build-* Examples/.build Examples/.build-* Tools/.build Benchmarks/.build Benchmarks/.build-*
+	@rm -rf .build .build-* Examples/.build Examples/.build-* Tools/.build Benchmarks/.build Benchmarks/.build-* \
+	    Benchmarks/Peers/nio/.build

@@ -5,13 +5,19 @@ import PackageDescription
 let package = Package(
     name: "benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "swift-reactor", path: "..")],
+    dependencies: [
+        .package(name: "swift-reactor", path: ".."),
+        .package(name: "round", path: "Round"),
+    ],
     targets: [
-        .systemLibrary(name: "CRound", path: "Round"),
         .executableTarget(
             name: "bench-reactor",
-            dependencies: ["CRound", .product(name: "Reactor", package: "swift-reactor")]
+            dependencies: [
+                .product(name: "Round", package: "round"),
+                .product(name: "Reactor", package: "swift-reactor"),
+            ]
         ),
+        .executableTarget(name: "bench-dispatch", dependencies: [.product(name: "Round", package: "round")]),
     ],
     swiftLanguageModes: [.v6]
 )

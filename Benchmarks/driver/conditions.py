@@ -17,6 +17,7 @@ def conditions(peers, rounds):
         "load_average": os.getloadavg()[0],
         "swift": first_line(["swift", "--version"]),
         "c_compiler": first_line([os.environ.get("CC", "cc"), "--version"]),
+        "python": first_line(["python3", "--version"]),
         "valgrind": first_line(["valgrind", "--version"]),
         "peers": {peer.name: version(peer) for peer in peers},
         "rounds": rounds,

@@ -14,6 +14,8 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+from .plan import OURS
+
 CALLGRIND = [
     "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=stopwatch", "--callgrind-out-file=/dev/null",
 ]
@@ -29,42 +31,42 @@ def are_available():
 
 
 def count_all(peers, counts, say):
-    """The counts by name, for each case and peer: {(case, peer name): {metric: number}}."""
-    jobs = [(count, peer) for count in counts for peer in peers]
+    """The counts by name, for each subject and peer: {(subject, peer name): {metric: number}}."""
+    jobs = [(count, peer) for count in counts for peer in peers if peer.name == OURS or not count.only_ours]
     say(f"counting instructions and allocations under valgrind, {len(jobs)} programs ...")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda job: count_one(*job), jobs)
-        return {(count.case, peer.name): result for (count, peer), result in zip(jobs, results)}
+        return {(count.subject, peer.name): result for (count, peer), result in zip(jobs, results)}
 
 
 def count_one(count, peer):
     result = {}
     if count.instructions:
-        result["instructions_per_operation"] = difference(instructions, peer, count)
+        result["instructions"] = difference(instructions, peer, count)
     if count.allocations:
-        result["allocations_per_operation"] = difference(allocations, peer, count)
+        result["allocations"] = difference(allocations, peer, count)
     return result
 
 
 def difference(measure, peer, count):
-    once, twice = (measure(peer, count.case, count.operations * times) for times in (1, 2))
+    once, twice = (measure(peer, count.subject, count.operations * times) for times in (1, 2))
     return (twice - once) / count.operations
 
 
-def instructions(peer, case, operations):
-    counted = run(CALLGRIND, r"Collected : (\d+)", peer, case, operations)
+def instructions(peer, subject, operations):
+    counted = run(CALLGRIND, r"Collected : (\d+)", peer, subject, operations)
     if counted == 0:
-        raise CountError(f"callgrind of bench-{peer.name} {case.benchmark}: nothing ran inside of stopwatch")
+        raise CountError(f"callgrind of bench-{peer.name} {subject.benchmark}: nothing ran inside of stopwatch")
     return counted
 
 
-def allocations(peer, case, operations):
-    return run(MEMCHECK, r"total heap usage: ([\d,]+) allocs", peer, case, operations)
+def allocations(peer, subject, operations):
+    return run(MEMCHECK, r"total heap usage: ([\d,]+) allocs", peer, subject, operations)
 
 
-def run(tool, figure, peer, case, operations):
+def run(tool, figure, peer, subject, operations):
     done = subprocess.run(
-        ["valgrind", *tool, *peer.command, *case.arguments, "--operations", str(operations)],
+        ["valgrind", *tool, *peer.command, *map(str, subject), "--operations", str(operations)],
         capture_output=True,
         text=True,
         # The size of the environment moves the stack, and with it the paths that memcpy takes.
@@ -72,5 +74,5 @@ def run(tool, figure, peer, case, operations):
     )
     found = re.search(figure, done.stderr)
     if done.returncode != 0 or not found:
-        raise CountError(f"{tool[0]} of bench-{peer.name} {case.benchmark}: {done.stderr.strip()}")
+        raise CountError(f"{tool[0]} of bench-{peer.name} {subject.benchmark}: {done.stderr.strip()}")
     return int(found[1].replace(",", ""))

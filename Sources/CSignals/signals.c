@@ -15,6 +15,8 @@ static struct {
     // How many threads are in the handler.
     atomic_int handling;
     struct sigaction previous;
+    // Whose mask has it no more.
+    pthread_t thread;
     bool was_blocked;
 } states[NSIG];
 
@@ -53,11 +55,13 @@ int csignals_watch(int signum, int descriptor) {
         atomic_store(&states[signum].descriptor, 0);
         return error;
     }
+    states[signum].thread = pthread_self();
     return change_mask(SIG_UNBLOCK, signum, &states[signum].was_blocked);
 }
 
 void csignals_unwatch(int signum) {
-    if (states[signum].was_blocked) change_mask(SIG_BLOCK, signum, 0);
+    if (states[signum].was_blocked && pthread_equal(states[signum].thread, pthread_self()))
+        change_mask(SIG_BLOCK, signum, 0);
     struct sigaction current;
     if (sigaction(signum, 0, &current) == 0 && current.sa_handler == handle)
         sigaction(signum, &states[signum].previous, 0);

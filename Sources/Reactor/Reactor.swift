@@ -74,6 +74,8 @@ public final class Reactor {
     }
 
     deinit {
+        calls.whenChanged = nil
+        loop.whenChanged = nil
         // They may hold a watcher, which holds all this.
         door.removeInstruments()
         door.onFailure = nil
@@ -254,7 +256,7 @@ public final class Reactor {
     private func pass(mayBlock: Bool, until limit: UInt64) {
         let outer = loop.beginPass()
         if loop.noticeFork() { renewAfterFork() }
-        watchers.beforePoll(mayBlock: mayBlock)
+        watchers.beforePoll(mayBlock: mayBlock || isHosted)
         if mayBlock { loop.wakeup.prepareToSleep() }
         let blocks = mayBlock && isIdle && maySleep(until: limit)
         if door.isObserved { door.observe { loop.poll(block: blocks) } } else { loop.poll(block: blocks) }
@@ -321,8 +323,11 @@ public final class Reactor {
     /// Sees to it that the host's descriptor is readable when something is due, at once where something is.
     private func prepareHostToSleep() {
         guard loop.depth == 0 else { return }
+        // A callback of this pass may have forked: the timerfd is still the parent's then.
+        if loop.noticeFork() { renewAfterFork() }
         loop.wakeup.prepareToSleep()
-        if loop.hasUntoldChanges || !isIdle || !maySleep(until: .max) { loop.wakeup.send() }
+        let isDue = clock == nil ? !maySleep(until: .max) : calls.nextDeadline <= calls.now
+        if loop.hasUntoldChanges || watchers.hasAlwaysReady || !isIdle || isDue { loop.wakeup.send() }
     }
 
     private func callWhenRunningCalls() {

@@ -11,7 +11,7 @@ extension Reactor {
     /// passed, a thread has called, a signal has come, or something was added or changed since the last pass. `dispatch()`
     /// makes it unreadable. For poll(2) and its kin; the same for the reactor's life. A forked child calls `dispatch()` first.
     ///
-    /// Throws `ReactorError.noPollDescriptor` with select and poll, which have none, or `.outOfDescriptors`. Under a
+    /// Throws `ReactorError.noPollDescriptor` with another backend than epoll, or `.outOfDescriptors`. Under a
     /// virtual clock it does not tell of deadlines. After libev's embedding and sd-event's `sd_event_get_fd`.
     public var pollDescriptor: Int32 {
         get throws(ReactorError) {

@@ -42,7 +42,7 @@ extension DescriptorError {
 extension SignalError {
     fileprivate var number: Int32 {
         switch self {
-        case .outOfRange, .cannotBeCaught: -EINVAL
+        case .outOfRange, .cannotBeCaught, .tellsOfAFault: -EINVAL
         case .watchedByAnotherReactor: -EBUSY
         }
     }

@@ -359,6 +359,11 @@ void io_raise(int signal) {
     pthread_sigmask(SIG_SETMASK, &previous, 0);
 }
 
+bool io_wait_readable(int fd) {
+    struct pollfd request = {.fd = fd, .events = POLLIN};
+    return poll(&request, 1, 60000) == 1;
+}
+
 bool io_is_blocked(int signal) {
     sigset_t mask;
     return pthread_sigmask(SIG_BLOCK, 0, &mask) == 0 && sigismember(&mask, signal) == 1;

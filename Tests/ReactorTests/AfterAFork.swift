@@ -255,6 +255,71 @@ import Testing
         #expect(watcher.isActive)
     }
 
+    /// The child of a callback goes on with its pass, in which timerfd and eventfd are still the parent's.
+    @Test func aChildThatIsForkedInACallFromAThreadLeavesTheParentItsWakeUps() async {
+        await #expect(processExitsWith: .success) {
+            try AfterAFork.aChildThatIsForkedInACallFromAThreadLeavesTheParentItsWakeUps(IOTest.OwnProcess())
+        }
+    }
+
+    private static func aChildThatIsForkedInACallFromAThreadLeavesTheParentItsWakeUps(
+        _ process: IOTest.OwnProcess
+    ) throws {
+        let reactor = try IOTest.reactor()
+        let begin = try IOTest.Pipe()
+        let log = IOTest.Smuggled(IOTest.Log())
+        let child = IOTest.Smuggled(IOTest.Log())
+        let begun = begin.reader.number
+        try reactor.addSignalWatcher(SIGUSR1) { log.value.add("signal") }
+        IOTest.Thread { [handle = reactor.handle] in
+            handle.callFromThread {
+                let number = test_fork()
+                if number == 0 {
+                    // Not before the parent has got its signal.
+                    _ = io_wait_readable(begun)
+                    child.value.add("child")
+                } else {
+                    child.value.add("\(number)")
+                }
+            }
+        }.join()
+        while child.value.entries.isEmpty { reactor.runOnce(timeout: .milliseconds(10)) }
+        if child.value.entries == ["child"] { _exit(0) }
+        io_raise(SIGUSR1)
+        begin.writer.write()
+        let status = io_wait(pid_t(child.value.entries[0]) ?? -1)
+        #expect(status == 0, "the child ended with \(status)")
+        #expect(IOTest.run(reactor) { log.value.entries == ["signal"] })
+    }
+
+    @Test func aChildThatDispatchesFirstLeavesTheParentItsAlarm() async {
+        await #expect(processExitsWith: .success) {
+            try AfterAFork.aChildThatDispatchesFirstLeavesTheParentItsAlarm(IOTest.OwnProcess())
+        }
+    }
+
+    private static func aChildThatDispatchesFirstLeavesTheParentItsAlarm(_ process: IOTest.OwnProcess) throws {
+        let reactor = try IOTest.reactor()
+        var calls = 0
+        // The alarm has gone off, and is thought to have.
+        reactor.callLater(.milliseconds(1)) { calls += 1 }
+        #expect(IOTest.run(reactor) { calls == 1 })
+        let go = try IOTest.Pipe()
+        let child = test_fork()
+        if child == 0 {
+            _ = io_wait_readable(go.reader.number)
+            reactor.dispatch()
+            _exit(0)
+        }
+        reactor.callLater(.milliseconds(50)) { calls += 1 }
+        // The alarm is set; the child does what it does to it, and only then does this process wait.
+        reactor.runOnce(timeout: .milliseconds(1))
+        go.writer.write()
+        let status = io_wait(child)
+        #expect(status == 0, "the child ended with \(status)")
+        #expect(IOTest.run(reactor) { calls == 2 })
+    }
+
     @Test func signalsAreDeliveredToTheProcessThatGotThem() async {
         await #expect(processExitsWith: .success) {
             try AfterAFork.signalsAreDeliveredToTheProcessThatGotThem(IOTest.OwnProcess())

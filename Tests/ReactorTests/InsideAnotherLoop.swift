@@ -13,7 +13,7 @@ import Testing
 
 /// A reactor that a foreign loop drives, which knows nothing of it but one descriptor.
 @Suite(.keepsFiles) struct InsideAnotherLoop {
-    static let canBeHosted = IOTest.backend == .epoll || IOTest.backend == .kqueue
+    static let canBeHosted = IOTest.backend == .epoll
 
     /// poll(2) and `dispatch()`, and nothing else.
     private struct Host {
@@ -53,7 +53,7 @@ import Testing
     func aBackendWithoutADescriptorSaysWhichHaveOne() throws {
         let reactor = try IOTest.reactor()
         let error = try #require(throws: ReactorError.noPollDescriptor(reactor.backend)) { try reactor.pollDescriptor }
-        #expect(error.description.contains("epoll or kqueue"))
+        #expect(error.description.contains("epoll"))
         #expect(error.description.contains(reactor.backend.rawValue))
     }
 
@@ -224,6 +224,57 @@ import Testing
             #expect(calls == 3)
         }
 
+        @Test func aHostedReactorMayBeDropped() throws {
+            final class Resetter {
+                let call: DelayedCall
+                init(_ call: DelayedCall) { self.call = call }
+                deinit { try? call.reset(to: .seconds(5)) }
+            }
+            var reactor: Reactor? = try IOTest.reactor()
+            weak let gone = reactor
+            _ = try reactor?.pollDescriptor
+            let pipe = try IOTest.Pipe()
+            // Cancelling one of two changes what the descriptor is watched for.
+            for _ in 0..<2 { try reactor?.addReader(pipe.reader.number) {} }
+            if let other = reactor?.callLater(.seconds(1_000), {}) {
+                reactor?.callLater(.seconds(1_000)) { [resetter = Resetter(other)] in _ = resetter }
+            }
+            reactor = nil
+            #expect(gone == nil)
+        }
+
+        /// epoll does not take it, so it is not in the set that the host watches.
+        @Test(.timeLimit(.minutes(15)))
+        func aRegularFileShowsAsLongAsItIsWatched() throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            let file = try IOTest.File(io_temporary_file())
+            var calls = 0
+            let watcher = try reactor.addReader(file.number) { readiness in
+                calls += 1
+                if calls % 10 == 0 { readiness.watcher.pause() }
+            }
+            #expect(host.run { calls == 10 })
+            host.settle()
+            try watcher.resume()
+            #expect(host.run { calls == 20 })
+            host.settle()
+        }
+
+        @Test func underAVirtualClockItIsQuietUntilThatIsMovedOn() throws {
+            let clock = VirtualClock()
+            let reactor = try Reactor(backend: IOTest.backend, clock: clock)
+            let host = try Host(reactor)
+            var calls = 0
+            reactor.callLater(.seconds(5)) { calls += 1 }
+            host.settle()
+            #expect(calls == 0)
+            clock.advance(by: .seconds(5))
+            reactor.dispatch()
+            #expect(calls == 1)
+            host.settle()
+        }
+
         @Test func aReactorMayHostAnother() throws {
             let outer = try IOTest.reactor()
             let inner = try IOTest.reactor()
@@ -286,6 +337,59 @@ import Testing
             io_raise(SIGUSR1)
             host.settle()
             #expect(calls == 1)
+        }
+
+        @Test func aChildThatKeepsTheOldSetDoesNotMakeTheHostSpin() async {
+            await #expect(processExitsWith: .success) {
+                try ThroughItsDescriptor.aChildThatKeepsTheOldSetDoesNotMakeTheHostSpin(IOTest.OwnProcess())
+            }
+        }
+
+        private static func aChildThatKeepsTheOldSetDoesNotMakeTheHostSpin(_ process: IOTest.OwnProcess) throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            let pipe = try IOTest.Pipe()
+            let end = try IOTest.Pipe()
+            let watcher = try reactor.addReader(pipe.reader.number) {}
+            host.settle()
+            let child = test_fork()
+            if child == 0 {
+                _ = io_wait_readable(end.reader.number)
+                _exit(0)
+            }
+            reactor.loop.rebuild()
+            reactor.dispatch()
+            host.settle()
+            // In the old set, which the child holds, it stays ready.
+            pipe.writer.write()
+            watcher.pause()
+            host.settle()
+            end.writer.write()
+            #expect(io_wait(child) == 0)
+        }
+
+        @Test func aChildThatIsForkedInACallbackLeavesTheParentItsAlarm() async {
+            await #expect(processExitsWith: .success) {
+                try ThroughItsDescriptor.aChildThatIsForkedInACallbackLeavesTheParentItsAlarm(IOTest.OwnProcess())
+            }
+        }
+
+        private static func aChildThatIsForkedInACallbackLeavesTheParentItsAlarm(
+            _ process: IOTest.OwnProcess
+        ) throws {
+            let reactor = try IOTest.reactor()
+            let host = try Host(reactor)
+            var child: pid_t = -1
+            var calls = 0
+            let later = reactor.callLater(.milliseconds(100)) { calls += 1 }
+            reactor.callLater(.milliseconds(1)) {
+                child = test_fork()
+                if child == 0 { try later.cancel() }
+            }
+            #expect(host.run { child >= 0 })
+            if child == 0 { _exit(0) }
+            #expect(io_wait(child) == 0)
+            #expect(host.run { calls == 1 })
         }
 
         @Test func aForkedChildHasOneOfItsOwnUnderTheSameNumber() async {

@@ -311,4 +311,37 @@ import Testing
             loopingCall.stop()
         }
     }
+
+    @Test func deferredWorkMayEndAfterItsReactor() throws {
+        var reactor: Reactor? = try makeReactor(clock: VirtualClock())
+        var deferral: LoopingCall.Deferral?
+        let loopingCall = LoopingCall(on: try #require(reactor)) { loopingCall in
+            deferral = loopingCall.deferRestart()
+        }
+        try loopingCall.start(every: .seconds(1))
+        reactor?.pass(through: .zero)
+        try #require(deferral != nil)
+        reactor = nil
+        deferral?.finish()
+        deferral = nil
+        #expect(!loopingCall.isRunning)
+    }
+
+    /// What a delayed call holds is released while the reactor goes, and may do anything.
+    @Test func whatGoesWithTheReactorMayResetALoopingCall() throws {
+        var reactor: Reactor? = try makeReactor(clock: VirtualClock())
+        let loopingCall = LoopingCall(on: try #require(reactor)) {}
+        try loopingCall.start(every: .seconds(1))
+        var released = 0
+        reactor?.callLater(
+            .seconds(5),
+            callbackWithCaptive {
+                released += 1
+                loopingCall.reset()
+            }
+        )
+        reactor = nil
+        #expect(released == 1)
+        #expect(!loopingCall.isRunning)
+    }
 }

@@ -29,6 +29,39 @@ import Testing
         #expect(order == ["begin", "end"])
     }
 
+    @Test func whateverIsDoneToTheReaderItIsNotCalledInsideItsOwnPass() throws {
+        let reactor = try IOTest.reactor()
+        let pipe = try IOTest.Pair.sockets()
+        pipe.far.write()
+        var depth = 0
+        var deepest = 0
+        var calls = 0
+        try reactor.addReader(pipe.near.number) { [unowned reactor] readiness in
+            calls += 1
+            depth += 1
+            deepest = max(deepest, depth)
+            if depth < 5 {
+                try readiness.watcher.setInterest(.readWrite)
+                reactor.runOnce()
+                readiness.watcher.pause()
+                try readiness.watcher.resume()
+                reactor.runOnce()
+                // From inside the nested pass, too.
+                reactor.callLater(.zero) {
+                    readiness.watcher.pause()
+                    try readiness.watcher.resume()
+                    reactor.runOnce()
+                }
+                reactor.runOnce()
+            }
+            depth -= 1
+        }
+        reactor.runOnce()
+        #expect(deepest == 1)
+        reactor.runOnce()
+        #expect(calls == 2)
+    }
+
     @Test func otherWatchersOfTheSameDescriptorGoOn() throws {
         let reactor = try IOTest.reactor()
         let sockets = try IOTest.Pair.sockets()

@@ -179,6 +179,13 @@ import Testing
         #expect(reactor.signalWatchers.isEmpty)
     }
 
+    /// A handler that returns has the fault happen again: a program that would crash would hang.
+    @Test(arguments: [SIGSEGV, SIGBUS, SIGILL, SIGFPE])
+    func aSignalThatTellsOfAFaultIsRefused(_ number: Int32) throws {
+        let reactor = try IOTest.reactor()
+        #expect(throws: SignalError.tellsOfAFault(number)) { try reactor.addSignalWatcher(number) {} }
+    }
+
     @Test func theLastRealTimeSignalCanBeWatched() throws {
         let reactor = try IOTest.reactor()
         var calls = 0

@@ -1,5 +1,5 @@
-import CRound
 import Reactor
+import Round
 
 #if canImport(Darwin)
     import Darwin
@@ -9,18 +9,23 @@ import Reactor
     import Musl
 #endif
 
-/// Tokens that go round a ring of pipes: who finds one in his pipe puts it into the next.
-func ring(_ round: Round) throws {
-    let reactor = Reactor.shared
-    let pipes = openPipes(round)
+/// Tokens that go round a ring of pipes or socket pairs: who finds one in his puts it into the next.
+func ring(_ round: Round, sockets: Bool) throws {
+    let start = try prepareRing(round, on: Reactor.shared, sockets: sockets)
+    try round.timed(start)
+}
+
+/// A ring that is ready, and what is to be done for the tokens to go round.
+func prepareRing(_ round: Round, on reactor: Reactor, sockets: Bool) throws -> () throws -> Void {
+    let pairs = openPairs(round, kind: sockets ? round_sockets : round_pipes)
     let ring = Ring(reactor, tokens: round.operations)
     for index in 0..<round.size {
-        let station = Station(ring, source: pipes[index].reader, target: pipes[(index + 1) % round.size].writer)
+        let station = Station(ring, source: pairs[index].reader, target: pairs[(index + 1) % round.size].writer)
         try reactor.addReader(station.source) { try station.tokenArrived() }
     }
     reactor.runOnce()
-    try round.timed {
-        for number in 0..<round.active { ring.send(pipes[number * (round.size / round.active)].writer) }
+    return {
+        for number in 0..<round.active { ring.send(pairs[number * (round.size / round.active)].writer) }
         try reactor.run(installSignalHandlers: false)
     }
 }
@@ -28,7 +33,7 @@ func ring(_ round: Round) throws {
 /// Watchers that are paused for a pass, as that of a reader is that waits for a slow writer.
 func rearm(_ round: Round) throws {
     let reactor = Reactor.shared
-    let watchers = try openPipes(round).map { try reactor.addReader($0.reader) {} }
+    let watchers = try openPairs(round).map { try reactor.addReader($0.reader) {} }
     reactor.runOnce()
     try round.timed {
         for _ in 0..<round.batches {
@@ -39,6 +44,28 @@ func rearm(_ round: Round) throws {
         }
     }
     round.operations = round.batches * round.size
+}
+
+/// Passes with nothing to do.
+func loopCount(_ round: Round) throws {
+    let reactor = Reactor.shared
+    for pair in openPairs(round) { try reactor.addReader(pair.reader) {} }
+    reactor.runOnce()
+    try round.timed {
+        for _ in 0..<round.operations { reactor.runOnce() }
+    }
+}
+
+/// How much memory watchers take.
+func footprintOfWatchers(_ round: Round) throws {
+    let reactor = Reactor.shared
+    let counter = Counter()
+    let pairs = openPairs(round, kind: round_readers)
+    try round.weighed {
+        for pair in pairs { try reactor.addReader(pair.reader) { counter.called += 1 } }
+        reactor.runOnce()
+    }
+    round.operations = round.size
 }
 
 /// What the stations of a ring share.
@@ -90,8 +117,8 @@ private final class Station {
     }
 }
 
-private func openPipes(_ round: Round) -> [(reader: Int32, writer: Int32)] {
-    guard let descriptors = round_pipes("reactor", round.size) else { fatalError("out of memory") }
+func openPairs(_ round: Round, kind: Int = round_pipes) -> [(reader: Int32, writer: Int32)] {
+    guard let descriptors = round_pairs("reactor", round.size, Int32(kind)) else { fatalError("out of memory") }
     defer { free(descriptors) }
     return (0..<round.size).map { (descriptors[2 * $0], descriptors[2 * $0 + 1]) }
 }

@@ -1,39 +1,58 @@
-import CRound
 import Reactor
+import Round
 
-/// Adds all timers and fires all when they are due; one of the two is measured. After the last measured adding nothing
-/// needs to be fired.
-func timers(_ round: Round, timesAdding: Bool) throws {
+/// Adds all timers and fires all when they are due, and measures the two apart.
+func millionTimers(_ round: Round) throws {
     let reactor = Reactor.shared
     let batch = Batch(reactor, size: round.size)
     let horizon = round_horizon_ns(round.size)
     let delays = randomDelays(round, below: horizon)
-
-    func add() {
-        for delay in delays { reactor.callLater(delay, batch.timerFired) }
-    }
-    // As in the other peers, nobody asks for SIGINT and SIGTERM to be watched.
-    func fire() throws { try reactor.run(installSignalHandlers: false) }
-
-    for number in 1...round.batches {
-        try (timesAdding ? round.timed : round.untimed)(add)
-        if timesAdding, number == round.batches { break }
+    let adding = round.part("timers_add")
+    let firing = round.part("timers_fire")
+    for _ in 0..<round.batches {
+        try adding.timed {
+            for delay in delays { reactor.callLater(delay, batch.timerFired) }
+        }
         round_wait_ns(horizon)
-        try (timesAdding ? round.untimed : round.timed)(fire)
+        try firing.timed { try reactor.run(installSignalHandlers: false) }
+    }
+    for part in [adding, firing] { part.operations = round.batches * round.size }
+}
+
+/// The same on a clock that does not depend on the machine's, so that each run does exactly the same.
+func timersInVirtualTime(_ round: Round) throws {
+    let clock = VirtualClock()
+    let reactor = try Reactor(clock: clock)
+    let batch = Batch(reactor, size: round.size)
+    let horizon = round_horizon_ns(round.size)
+    let delays = randomDelays(round, below: horizon)
+    try round.timed {
+        for _ in 0..<round.batches {
+            for delay in delays { reactor.callLater(delay, batch.timerFired) }
+            clock.advance(by: .nanoseconds(horizon))
+            try reactor.run(installSignalHandlers: false)
+        }
     }
     round.operations = round.batches * round.size
 }
 
-/// Timers that fire one by one: the loop sleeps and wakes up between them.
-func timersSpread(_ round: Round) throws {
+/// Timers that fire one by one: the loop sleeps and wakes up between them, and each notes how late it is.
+func timerPrecision(_ round: Round) throws {
     let reactor = Reactor.shared
     let batch = Batch(reactor, size: round.size)
-    let delays = randomDelays(round, below: round_spread_ns)
+    let delays = randomDelays(round, below: round_spread_ns).map { ($0, Int64($0 / .nanoseconds(1))) }
+    round.operations = round.size
+    round.expectLatencies()
     try round.timed {
-        for delay in delays { reactor.callLater(delay, batch.timerFired) }
+        for (delay, nanoseconds) in delays {
+            let deadline = monotonicNow() + nanoseconds
+            reactor.callLater(delay) {
+                round.record(monotonicNow() - deadline)
+                try batch.timerFired()
+            }
+        }
         try reactor.run(installSignalHandlers: false)
     }
-    round.operations = round.size
 }
 
 private func randomDelays(_ round: Round, below horizon: UInt64) -> [Duration] {
@@ -62,8 +81,7 @@ private final class Batch {
 }
 
 /// With many timers pending, none of which is ever due, each operation cancels one and adds another.
-func timerChurn(_ round: Round) throws {
-    let reactor = Reactor.shared
+func timerChurn(_ round: Round, on reactor: Reactor) throws {
     let counter = Counter()
     var (pending, changes) = idleTimeouts(round) { delay in
         reactor.callLater(delay) { counter.called += 1 }
@@ -77,8 +95,7 @@ func timerChurn(_ round: Round) throws {
 }
 
 /// With many timers pending, each operation pushes one back.
-func timerAgain(_ round: Round) throws {
-    let reactor = Reactor.shared
+func timerAgain(_ round: Round, on reactor: Reactor) throws {
     let counter = Counter()
     let (pending, changes) = idleTimeouts(round) { delay in
         reactor.callLater(delay) { counter.called += 1 }
@@ -93,11 +110,15 @@ private func idleTimeouts(
     _ round: Round,
     add: (Duration) -> DelayedCall
 ) -> (pending: [DelayedCall], changes: [(victim: Int, delay: Duration)]) {
-    var state: UInt64 = 1
-    let delays = (0..<max(round.operations, round.size)).map { _ in Duration.nanoseconds(round_far_delay_ns(&state)) }
-    state = 2
+    let delays = farDelays(count: max(round.operations, round.size))
+    var state: UInt64 = 2
     let changes = (0..<round.operations).map { (Int(round_random(&state) % UInt64(round.size)), delays[$0]) }
     return (delays[..<round.size].map(add), changes)
+}
+
+private func farDelays(count: Int) -> [Duration] {
+    var state: UInt64 = 1
+    return (0..<count).map { _ in .nanoseconds(round_far_delay_ns(&state)) }
 }
 
 /// Calls that come again each millisecond, until so many were made.
@@ -115,5 +136,55 @@ func timerRepeat(_ round: Round) throws {
     try round.timed {
         try reactor.run(installSignalHandlers: false)
     }
-    round.operations = counter.called
+}
+
+/// How much memory pending timers take.
+func footprintOfTimers(_ round: Round) throws {
+    let reactor = Reactor.shared
+    let counter = Counter()
+    let delays = farDelays(count: round.size)
+    try round.weighed {
+        for delay in delays { reactor.callLater(delay) { counter.called += 1 } }
+    }
+    round.operations = round.size
+}
+
+/// From the start of the process to its first callback.
+func start(_ round: Round) throws {
+    let reactor = Reactor.shared
+    reactor.callLater(.zero) { try reactor.stop() }
+    try reactor.run(installSignalHandlers: false)
+    round.started()
+}
+
+/// Reports of calls that throw.
+func failures(_ round: Round, on reactor: Reactor) throws {
+    let counter = Counter()
+    reactor.onFailure = { _ in
+        counter.called += 1
+        if counter.called == round.operations { try reactor.stop() }
+    }
+    try round.timed {
+        for _ in 0..<round.operations { reactor.callLater(.zero) { throw Mishap() } }
+        try reactor.run(installSignalHandlers: false)
+    }
+}
+
+private struct Mishap: Error {}
+
+/// Watchers of pipes and timers at rest. An operation is a millisecond.
+func idle(_ round: Round) throws {
+    let reactor = Reactor.shared
+    for delay in farDelays(count: round.size) { reactor.callLater(delay) {} }
+    for pair in openPairs(round, kind: round_readers) { try reactor.addReader(pair.reader) {} }
+    reactor.runOnce()
+    try round.timed {
+        reactor.callLater(.milliseconds(round.operations)) { try reactor.stop() }
+        try reactor.run(installSignalHandlers: false)
+    }
+}
+
+/// What the callbacks count.
+final class Counter {
+    var called = 0
 }

@@ -10,7 +10,7 @@
 // unblocked in the calling thread. Returns 0, or errno. Once for a signal until it is unwatched.
 int csignals_watch(int signum, int descriptor);
 
-// Puts back the handler that was there, unless somebody has set another meanwhile, and the calling thread's mask. The
+// Puts back the handler that was there, unless somebody has set another meanwhile, and on the same thread its mask. The
 // descriptor is not written to any more when this returns.
 void csignals_unwatch(int signum);
 

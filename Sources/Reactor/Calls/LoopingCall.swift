@@ -11,7 +11,8 @@ public final class LoopingCall {
     /// The time between two calls; nil before the first start.
     public private(set) var interval: Duration?
 
-    /// Weak, so that a reactor that goes away takes its looping calls with it: their next calls refer to them.
+    /// Weak, so that a reactor that goes away takes its looping calls with it: their next calls refer to them. It may be
+    /// gone whenever a handle, or a `Deferral`, is used.
     private weak var reactor: Reactor?
     private let callback: (LoopingCall, Int) throws -> Void
     /// Kept alive by its next call, or by its deferral, while it is under way; it takes itself out when it goes.
@@ -21,8 +22,6 @@ public final class LoopingCall {
     /// What lasts from a start to its stop.
     private final class Run {
         let loopingCall: LoopingCall
-        /// Makes the calls, so it is there when they are made.
-        unowned let reactor: Reactor
         let number: UInt64
         /// The calls are due whole intervals after this.
         var origin: Reactor.Instant
@@ -39,12 +38,10 @@ public final class LoopingCall {
 
         init(
             _ loopingCall: LoopingCall,
-            on reactor: Reactor,
             origin: Reactor.Instant,
             whenStopped: ((Result<Void, any Error>) throws -> Void)?
         ) {
             self.loopingCall = loopingCall
-            self.reactor = reactor
             self.origin = origin
             self.whenStopped = whenStopped
             loopingCall.runNumber += 1
@@ -111,10 +108,10 @@ public final class LoopingCall {
         guard interval >= .zero else { throw .negativeInterval(interval) }
         guard let reactor else { throw .reactorIsGone }
         self.interval = interval
-        let run = Run(self, on: reactor, origin: reactor.now, whenStopped: whenStopped)
+        let run = Run(self, origin: reactor.now, whenStopped: whenStopped)
         self.run = run
         if now {
-            callLater(.zero, run)
+            callLater(.zero, run, on: reactor)
         } else {
             run.lastInterval = 0
             schedule(run)
@@ -132,8 +129,8 @@ public final class LoopingCall {
 
     /// Counts the intervals from now on: the next call is due one interval from now. Does nothing where it does not run.
     public func reset() {
-        guard let run else { return }
-        run.origin = run.reactor.now
+        guard let run, let reactor else { return }
+        run.origin = reactor.now
         run.lastInterval = 0
         reschedule(run)
     }
@@ -246,28 +243,29 @@ public final class LoopingCall {
 
     /// At the first whole number of intervals since the origin that lies in the future.
     private func schedule(_ run: Run) {
-        let now = run.reactor.now
+        guard let reactor else { return }
+        let now = reactor.now
         let length = intervalLength
         var delay = Duration.zero
         if length > 0 {
             let elapsed = now.nanoseconds - run.origin.nanoseconds
             delay = Reactor.Instant(nanoseconds: elapsed % length).duration(to: Reactor.Instant(nanoseconds: length))
         }
-        callLater(delay, run)
+        callLater(delay, run, on: reactor)
     }
 
     /// The closure captures one object, so that Swift allocates nothing for it. To whoever looks, it was asked for where
     /// the looping call was made.
-    private func callLater(_ delay: Duration, _ run: Run) {
-        run.next = run.reactor.callLater(delay, fileID: registeredAt.fileID, line: UInt(registeredAt.line)) {
+    private func callLater(_ delay: Duration, _ run: Run, on reactor: Reactor) {
+        run.next = reactor.callLater(delay, fileID: registeredAt.fileID, line: UInt(registeredAt.line)) {
             run.loopingCall.call(run)
         }
     }
 
     private func countIntervals(_ run: Run) -> Int {
         let length = intervalLength
-        guard length > 0 else { return 1 }
-        let current = (run.reactor.now.nanoseconds - run.origin.nanoseconds) / length
+        guard length > 0, let reactor else { return 1 }
+        let current = (reactor.now.nanoseconds - run.origin.nanoseconds) / length
         defer { run.lastInterval = current }
         guard let last = run.lastInterval else { return Int(clamping: current) + 1 }
         return Int(clamping: current - last)

@@ -31,7 +31,7 @@ public enum ReactorError: Error, Equatable, CustomStringConvertible {
             "No file descriptor is left for the reactor's own; raise the limit (ulimit -n) or close some."
         case .noPollDescriptor(let backend):
             """
-            A reactor with the backend \(backend) has no descriptor for a host to watch; make it with epoll or kqueue, or \
+            A reactor with the backend \(backend) has no descriptor for a host to watch; make it with epoll (on Linux), or \
             call dispatch() when nextDeadline says so.
             """
         }
@@ -74,6 +74,8 @@ public enum SignalError: Error, Equatable, CustomStringConvertible {
     case outOfRange(Int32)
     /// SIGKILL, SIGSTOP and those that the C library keeps for itself.
     case cannotBeCaught(Int32)
+    /// It tells of a fault in the program, such as SIGSEGV: a handler that returns has it happen again, for ever.
+    case tellsOfAFault(Int32)
     /// Another reactor of this process watches it; a signal is for one reactor at a time.
     case watchedByAnotherReactor(Int32)
 
@@ -84,6 +86,8 @@ public enum SignalError: Error, Equatable, CustomStringConvertible {
             "There is no signal \(signal); expected a number from 1 up, such as SIGHUP."
         case .cannotBeCaught(let signal):
             "Signal \(signal) cannot be caught by any program; watch another, such as SIGTERM."
+        case .tellsOfAFault(let signal):
+            "Signal \(signal) tells of a fault in the program, which would happen again for ever; leave it to a crash reporter."
         case .watchedByAnotherReactor(let signal):
             "Signal \(signal) is watched in another reactor; watch it there and hand it on with callFromThread."
         }

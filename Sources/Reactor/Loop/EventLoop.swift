@@ -96,7 +96,8 @@ import CLibev
     /// The wake-up's own callback.
     fileprivate func wakeUp() {
         unsafe dispatching = nil
-        wakeup.clear()
+        // In a child that was forked in this pass it is the parent's, who has yet to see it.
+        if forkGeneration == ForkWatch.generation { wakeup.clear() }
         signals.collect()
         deliverSignals()
     }
@@ -116,6 +117,9 @@ import CLibev
 
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
     func poll(block: Bool) {
+        #if os(Linux)
+            if hasHost { host?.forget(backendDescriptor) }
+        #endif
         isRebuilding = false
         isShared = false
         if hasChanges { forgetChanges() }
@@ -164,10 +168,7 @@ import CLibev
     func beginPass() -> OuterPass {
         depth += 1
         let outer = unsafe OuterPass(dispatching: dispatching)
-        if depth > 1, let watcher = unsafe dispatching, unsafe clibev_io_is_active(watcher) != 0 {
-            unsafe noteChange(of: watcher.pointee.fd)
-            unsafe ev_io_stop(pointer, watcher)
-        }
+        if depth > 1, let watcher = unsafe dispatching { unsafe IOSource.of(watcher).suspend() }
         unsafe dispatching = nil
         return outer
     }
@@ -281,8 +282,8 @@ import CLibev
     ///
     /// Throws `ReactorError.outOfDescriptors`.
     func hostDescriptor() throws(ReactorError) -> Int32? {
-        guard backend.kernelKeepsTheSet else { return nil }
         #if os(Linux)
+            guard backend == .epoll else { return nil }
             if let host { return host.descriptor }
             let host = try HostDescriptor()
             // The wake-up itself too: it is to be seen before the first poll tells libev's set of it.
@@ -291,7 +292,7 @@ import CLibev
             hasHost = true
             return host.descriptor
         #else
-            return backendDescriptor
+            return nil
         #endif
     }
 

@@ -23,12 +23,19 @@
             close(descriptor)
         }
 
-        /// Shows what `inner` shows. Of libev's set it is asked again and again: a new one may have the number of the old.
+        /// Shows what `inner` shows. Of libev's set it is asked after each poll, because libev may have made another, even
+        /// under the old one's number.
         @discardableResult
         func watch(_ inner: Int32) -> Bool {
             var event = unsafe epoll_event()
             unsafe event.events = EPOLLIN.rawValue
             return unsafe epoll_ctl(descriptor, EPOLL_CTL_ADD, inner, &event) == 0 || errno == EEXIST
+        }
+
+        /// Does not show `inner` any more. Of libev's set it is asked before each poll: should libev close it, a forked child
+        /// would keep it open, and in here, for good.
+        func forget(_ inner: Int32) {
+            _ = Descriptor.remove(inner, fromEpoll: descriptor)
         }
 
         /// In a forked child, where it is the parent's too: another one, under the same number.

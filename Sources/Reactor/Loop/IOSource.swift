@@ -26,6 +26,8 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
     private let loop: EventLoop
     private let watcher: UnsafeMutablePointer<ev_io>
     private var isStarted = false
+    /// Whether its own callback makes a pass, in which it is not watched.
+    private var isSuspended = false
 
     init(
         loop: EventLoop,
@@ -52,6 +54,10 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
     func start() {
         guard !isStarted else { return }
         isStarted = true
+        if !isSuspended { startWatcher() }
+    }
+
+    private func startWatcher() {
         loop.noteChange(of: descriptor)
         // As a new descriptor: it may be one, under the number of one that was closed while this was stopped.
         unsafe clibev_io_set(watcher, descriptor, events.rawValue, events.priority)
@@ -85,11 +91,18 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
         unsafe Unmanaged<IOSource>.fromOpaque(watcher.pointee.data).takeUnretainedValue()
     }
 
-    /// After a nested pass: watched again, unless it was stopped in it.
-    func endSuspension() {
+    /// Before a pass that its callback makes: not watched, whatever that does to it.
+    func suspend() {
+        isSuspended = true
         guard isStarted else { return }
         loop.noteChange(of: descriptor)
-        unsafe ev_io_start(loop.pointer, watcher)
+        unsafe ev_io_stop(loop.pointer, watcher)
+    }
+
+    /// After that pass: watched again, unless it was stopped in it.
+    func endSuspension() {
+        isSuspended = false
+        if isStarted { startWatcher() }
     }
 
     /// What a subclass's trampoline is made of: calls `body`, which may do anything, `close()` included, with the source.

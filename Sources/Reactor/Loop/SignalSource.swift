@@ -84,6 +84,7 @@ enum SignalDispositions {
     static func acquire(_ signal: Int32, for loop: EventLoop) throws(SignalError) {
         guard signal > 0, signal < NSIG else { throw .outOfRange(signal) }
         guard signal != SIGKILL, signal != SIGSTOP else { throw .cannotBeCaught(signal) }
+        guard ![SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP].contains(signal) else { throw .tellsOfAFault(signal) }
         let failure = watched.withLock { table -> SignalError? in
             if let entry = table[signal] {
                 guard entry.loop == ObjectIdentifier(loop) else { return .watchedByAnotherReactor(signal) }

@@ -45,8 +45,8 @@ struct TimerRun {
     private mutating func sortAppended() {
         let sorted = sorted
         unsafe entries.withUnsafeMutableBufferPointer { entries in
-            var appended = unsafe UnsafeMutableBufferPointer(rebasing: entries[sorted...])
-            if unsafe !Self.isSorted(appended) { unsafe appended.sort(by: Entry.isBefore) }
+            let appended = unsafe UnsafeMutableBufferPointer(rebasing: entries[sorted...])
+            if unsafe !Self.isSorted(appended) { unsafe TimerSort.sort(appended) }
             if sorted > 0, unsafe Entry.isBefore(entries[sorted], entries[sorted - 1]) {
                 unsafe entries.sort(by: Entry.isBefore)
             }

@@ -22,6 +22,13 @@ final class IOWatchers {
         registrations.sorted { $0.number < $1.number }.map(\.watcher)
     }
 
+    /// Whether a file is watched that libev calls ready without asking the kernel, in whose set it is not: so no host would
+    /// see it.
+    var hasAlwaysReady: Bool {
+        guard alwaysReadyCount > 0, loop.backend.kernelKeepsTheSet else { return false }
+        return table.contains { $0?.isAlwaysReady == true && $0?.registrations.contains(where: \.isActive) == true }
+    }
+
     private var registrations: [IORegistration] { table.flatMap { $0?.registrations ?? [] } }
 
     @inline(__always)
@@ -108,7 +115,7 @@ final class IOWatchers {
     @inline(never)
     private func cancelClosedOnes(_ mayBlock: Bool) -> Bool {
         var losses: [LostWatcher]?
-        loop.forgetStale { watched($0) != nil }
+        loop.forgetStale { watched($0)?.isAlwaysReady == false }
         if loop.forEachChange({ cancelIfClosed($0, &losses) }) { sweepIsStale = true }
         if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&losses) }
         guard let losses else { return false }

@@ -86,6 +86,8 @@ enum io_disposition { io_is_default, io_is_ignored, io_is_counted, io_is_other }
 enum io_disposition io_disposition(int signal);
 // For the calling thread.
 void io_unblock_signals(void);
+// Waits, a minute at most.
+bool io_wait_readable(int fd);
 bool io_is_blocked(int signal);
 // For the calling thread; whether it was blocked before.
 bool io_block_signal(int signal, bool blocked);

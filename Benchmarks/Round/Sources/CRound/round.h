@@ -1,14 +1,16 @@
 // What every peer shares, so that all do the same work and are measured alike: the command line, the stop watch, the
-// random numbers, the pipes and the line with the result. The Swift program imports this header too.
+// random numbers, the descriptors and the line with the result. The Swift programs import this header too.
 #ifndef ROUND_H
 #define ROUND_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +23,9 @@ struct round {
     long operations;  // how many operations to do; where a benchmark does a few more, how many it did
     uint64_t wall_ns;
     uint64_t cpu_ns;
+    int64_t *latencies;  // as many as were recorded, in nanoseconds
+    long latency_count;
+    long bytes;           // how much memory the operations took
     const void *context;  // whatever a peer needs in its timed work
 };
 
@@ -83,31 +88,65 @@ static inline uint64_t round_clock(clockid_t clock) {
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+// For work that begins in one callback and ends in another.
+static inline void round_begin(struct round *round) {
+    round->wall_ns -= round_clock(CLOCK_MONOTONIC);
+    round->cpu_ns -= round_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static inline void round_end(struct round *round) {
+    round->cpu_ns += round_clock(CLOCK_PROCESS_CPUTIME_ID);
+    round->wall_ns += round_clock(CLOCK_MONOTONIC);
+}
+
 // Does the work that counts. The driver tells callgrind to count inside of the function of this name, and nowhere else:
 // hence it is never inlined.
 __attribute__((noinline, unused)) static void stopwatch(struct round *round, void (*work)(struct round *)) {
-    uint64_t wall = round_clock(CLOCK_MONOTONIC);
-    uint64_t cpu = round_clock(CLOCK_PROCESS_CPUTIME_ID);
+    round_begin(round);
     work(round);
-    round->cpu_ns += round_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    round->wall_ns += round_clock(CLOCK_MONOTONIC) - wall;
+    round_end(round);
 }
 
-// Does work that does not.
-__attribute__((unused)) static void untimed(struct round *round, void (*work)(struct round *)) {
-    work(round);
+// Makes room for so many latencies; those beyond are not kept.
+static inline void round_expect_latencies(struct round *round, long count) {
+    round->latencies = malloc((size_t)count * sizeof *round->latencies);
 }
 
-static inline int round_print(struct round round) {
-    return printf(
+static inline void round_record(struct round *round, int64_t nanoseconds) {
+    round->latencies[round->latency_count++] = nanoseconds;
+}
+
+static inline int round_by_size(const void *one, const void *other) {
+    int64_t left = *(const int64_t *)one, right = *(const int64_t *)other;
+    return (left > right) - (left < right);
+}
+
+// The latency that so many of a hundred do not exceed.
+static inline long long round_percentile(struct round round, int percent) {
+    return (long long)round.latencies[(round.latency_count - 1) * percent / 100];
+}
+
+static inline void round_print(struct round round) {
+    printf(
         "{\"benchmark\": \"%s\", \"peer\": \"%s\", \"size\": %ld, \"operations\": %ld, "
-        "\"wall_ns\": %llu, \"cpu_ns\": %llu}\n",
+        "\"wall_ns\": %llu, \"cpu_ns\": %llu, \"bytes\": %ld",
         round.benchmark, round.peer, round.size, round.operations,
-        (unsigned long long)round.wall_ns, (unsigned long long)round.cpu_ns
+        (unsigned long long)round.wall_ns, (unsigned long long)round.cpu_ns, round.bytes
     );
+    if (round.latency_count > 0) {
+        qsort(round.latencies, (size_t)round.latency_count, sizeof *round.latencies, round_by_size);
+        printf(
+            ", \"latency_ns\": {\"min\": %lld, \"p50\": %lld, \"p99\": %lld, \"max\": %lld}",
+            round_percentile(round, 0), round_percentile(round, 50), round_percentile(round, 99),
+            round_percentile(round, 100)
+        );
+    }
+    puts("}");
+    fflush(stdout);
 }
 
-// For the peers in C: the benchmarks by name, the last one without.
+// For the peers in C: the benchmarks by name, the last one without. Where `run` measures several things, it prints all but
+// the last itself.
 struct benchmark {
     const char *name;
     void (*run)(struct round *);
@@ -140,7 +179,7 @@ static inline uint64_t round_horizon_ns(long size) {
 }
 
 // The longest delay of the timers that fire one by one: the loop sleeps and wakes up between them.
-static const uint64_t round_spread_ns = 1000000000;
+static const uint64_t round_spread_ns = 200000000;
 
 // Waits until all timers are due. What is measured afterwards is how they are fired, and no waiting for them.
 static inline void round_wait_ns(uint64_t nanoseconds) {
@@ -155,17 +194,63 @@ static inline uint64_t round_far_delay_ns(uint64_t *state) {
     return 60000000000 + round_random(state) % 60000000000;
 }
 
-// `count` pipes, each a pair of descriptors, the reading end first.
-static inline int *round_pipes(const char *peer, long count) {
+// What a pair of descriptors is. Where nothing is written, the reading ends of one pipe do, and take half as many.
+enum { round_pipes, round_sockets, round_readers };
+
+static inline int round_open_pair(int kind, int *pair, const int *first) {
+    if (kind == round_sockets) return socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    if (kind == round_pipes || pair == first) return pipe(pair);
+    pair[0] = dup(first[0]);
+    pair[1] = first[1];
+    return pair[0] < 0 ? -1 : 0;
+}
+
+// `count` pairs of descriptors, the reading end first.
+static inline int *round_pairs(const char *peer, long count, int kind) {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     int *descriptors = malloc((size_t)count * 2 * sizeof *descriptors);
     for (long i = 0; i < count; i++) {
-        if (pipe(descriptors + 2 * i) != 0) round_fail(peer, "SIZE is more pipes than can be opened:", strerror(errno));
+        int *pair = descriptors + 2 * i;
+        if (round_open_pair(kind, pair, descriptors) != 0)
+            round_fail(peer, "SIZE is more pairs of descriptors than can be opened:", strerror(errno));
     }
     return descriptors;
 }
+
+// How much of the process is in memory now.
+static inline long round_resident_bytes(void) {
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL) return 0;
+    if (fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+    fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+// The first callback has come: what counts is the time since the driver, which put it into the environment, started this
+// process.
+static inline void round_started(struct round *round) {
+    const char *started = getenv("BENCH_STARTED_NS");
+    uint64_t now = round_clock(CLOCK_MONOTONIC);
+    round->wall_ns = started == NULL ? 0 : now - strtoull(started, NULL, 10);
+    round->cpu_ns = round_clock(CLOCK_PROCESS_CPUTIME_ID);
+    round->operations = 1;
+}
+
+// A thread that does something beside the loop.
+static inline pthread_t round_start_thread(void *(*work)(void *), void *context) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, work, context) != 0) abort();
+    return thread;
+}
+
+// How long a thread waits between two calls to a loop that is to be asleep when they come.
+static const uint64_t round_pause_ns = 200000;
+
+// What is echoed.
+enum { round_message_size = 64 };
 
 #endif

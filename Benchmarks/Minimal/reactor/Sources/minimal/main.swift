@@ -1,0 +1,5 @@
+import Reactor
+
+let reactor = Reactor.shared
+reactor.callLater(.milliseconds(1)) { try reactor.stop() }
+try reactor.run()

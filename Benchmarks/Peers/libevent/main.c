@@ -1,0 +1,30 @@
+#include "libevent.h"
+
+_Thread_local struct event_base *base;
+
+static const struct benchmark benchmarks[] = {
+    {"million_timers", million_timers},
+    {"timer_precision", timer_precision},
+    {"timer_churn", timer_churn},
+    {"timer_again", timer_again},
+    {"timer_repeat", timer_repeat},
+    {"footprint_timers", footprint_timers},
+    {"ring", ring},
+    {"ring_sockets", ring_sockets},
+    {"rearm", rearm},
+    {"many_reactors", many_reactors},
+    {"loop_count", loop_count},
+    {"idle", idle},
+    {"footprint_watchers", footprint_watchers},
+    {"async_pummel", async_pummel},
+    {"wakeup", wakeup},
+    {"ping_pong", ping_pong},
+    {"spawn", spawn},
+    {"start", start},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv) {
+    base = event_base_new();
+    return round_main("libevent", event_get_version(), argc, argv, benchmarks);
+}
