@@ -255,9 +255,17 @@ final class Pipe {
 
     fileprivate init() throws {
         let ends = io_pipe()
-        reader = try #require(ends.first >= 0 ? ends.first : nil)
-        writer = ends.second
+        try #require(ends.first >= 0)
+        reader = Self.move(ends.first)
+        writer = Self.move(ends.second)
         open = [reader, writer]
+    }
+
+    /// To where the numbers are that nobody else in the process will be given once they are closed.
+    private static func move(_ end: Int32) -> Int32 {
+        let moved = fcntl(end, F_DUPFD_CLOEXEC, 600)
+        _ = closeDescriptor(end)
+        return moved
     }
 
     deinit { open.forEach(close) }

@@ -77,11 +77,19 @@ enum IOTest {
         /// Fails the test where `number` is not open.
         init(_ number: Int32, sourceLocation: SourceLocation = #_sourceLocation) throws {
             try #require(number >= 0, "could not be opened, errno \(errno)", sourceLocation: sourceLocation)
-            self.number = number
+            self.number = Files.ofProcess.withLock { $0 } == nil ? number : Self.move(number)
             Files.keep(self)
         }
 
         deinit { close() }
+
+        /// In a process of the test's own, to where the numbers are that nobody else there will be given: the library's and
+        /// the system's threads open files, too, and take the lowest number that the test has just closed.
+        private static func move(_ number: Int32) -> Int32 {
+            guard number < 300, case let moved = fcntl(number, F_DUPFD_CLOEXEC, 300), moved >= 0 else { return number }
+            _ = systemClose(number)
+            return moved
+        }
 
         func close() {
             guard isOpen else { return }
