@@ -30,8 +30,9 @@ struct FileIdentity: Equatable {
         #endif
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return nil }
-        isAlwaysReady = [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
-        isDevice = [S_IFCHR, S_IFBLK].contains(status.st_mode & S_IFMT)
+        let kind = status.st_mode & S_IFMT
+        isAlwaysReady = kind == S_IFREG || kind == S_IFDIR
+        isDevice = kind == S_IFCHR || kind == S_IFBLK
         device = UInt64(truncatingIfNeeded: status.st_dev)
         inode = UInt64(truncatingIfNeeded: status.st_ino)
     }
