@@ -330,7 +330,7 @@ int reactor_set_failure_handler(
  * A descriptor by which another loop (GLib's, Qt's, a game's) drives this one, on the reactor's thread and instead of
  * reactor_run: it is readable whenever there is something to do, be it that something was added or changed outside of a
  * pass, and reactor_dispatch makes it unreadable. For poll(2) and its kin; nothing else may be done with it. The same for
- * the reactor's life. -ENOTSUP with the backends select and poll, which have none; -EMFILE.
+ * the reactor's life; a forked child calls reactor_dispatch first. -ENOTSUP with another backend than epoll; -EMFILE.
  */
 int reactor_poll_fd(reactor_t *reactor);
 
