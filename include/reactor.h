@@ -214,7 +214,8 @@ int reactor_add_io(
 /*
  * Calls in the pass after the signal came, once for several that came since. Any number of sources may share a
  * signal. While one does, what the process did with the signal before is replaced; afterwards it comes back. -EINVAL
- * for a number that is no signal or that cannot be caught, -EBUSY for one that another reactor watches.
+ * for a number that is no signal, that cannot be caught or that tells of a fault (SIGSEGV), -EBUSY for one that another
+ * reactor watches.
  */
 int reactor_add_signal(
     reactor_t *reactor, int signal, reactor_signal_callback_t callback, void *userdata, reactor_destroy_t destroy,
