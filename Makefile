@@ -20,7 +20,7 @@ TEST_ENVIRONMENT := SWIFT_BACKTRACE=enable=no
 .PHONY: help
 help: ## this list
 	@echo "Targets:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 .PHONY: libev
 libev: ## install libev-dev, if it is missing
