@@ -36,9 +36,7 @@ examples: libev ## build every example and check what it prints
 
 .PHONY: examples-c
 examples-c: libev ## install the C library to a scratch prefix, build the C examples against it, and check them
-	@./Scripts/require-package pkg-config pkg-config --version
-	@./Scripts/require-package libglib2.0-dev pkg-config --exists glib-2.0
-	@./Scripts/require-package valgrind valgrind --version
+	@./Scripts/require-tools pkg-config libglib2.0-dev valgrind
 	@Examples/check-c $(FLAGS)
 
 # PREFIX is where the library will be used, DESTDIR a folder in front of that, for packages.

@@ -71,18 +71,6 @@ enum Descriptor {
         for descriptor in descriptors { close(descriptor) }
     }
 
-    /// Whether the process can open `count` more descriptors.
-    static func canOpen(_ count: Int) -> Bool {
-        var opened: [Int32] = []
-        defer { release(opened) }
-        for _ in 0..<count {
-            let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { return false }
-            opened.append(descriptor)
-        }
-        return true
-    }
-
     /// Gives what `descriptor` stands for the number `number`, in place of what had that.
     static func move(_ descriptor: Int32, to number: Int32) {
         dup2(descriptor, number)
