@@ -20,7 +20,7 @@ TEST_ENVIRONMENT := SWIFT_BACKTRACE=enable=no
 .PHONY: help
 help: ## this list
 	@echo "Targets:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 .PHONY: libev
 libev: ## install libev-dev, if it is missing
@@ -40,9 +40,7 @@ tools: ## build what draws timelines, and test it
 
 .PHONY: examples-c
 examples-c: libev ## install the C library to a scratch prefix, build the C examples against it, and check them
-	@./Scripts/require-package pkg-config pkg-config --version
-	@./Scripts/require-package libglib2.0-dev pkg-config --exists glib-2.0
-	@./Scripts/require-package valgrind valgrind --version
+	@./Scripts/require-tools pkg-config libglib2.0-dev valgrind
 	@Examples/check-c $(FLAGS)
 
 # PREFIX is where the library will be used, DESTDIR a folder in front of that, for packages.

@@ -214,7 +214,8 @@ int reactor_add_io(
 /*
  * Calls in the pass after the signal came, once for several that came since. Any number of sources may share a
  * signal. While one does, what the process did with the signal before is replaced; afterwards it comes back. -EINVAL
- * for a number that is no signal or that cannot be caught, -EBUSY for one that another reactor watches.
+ * for a number that is no signal, that cannot be caught or that tells of a fault (SIGSEGV), -EBUSY for one that another
+ * reactor watches.
  */
 int reactor_add_signal(
     reactor_t *reactor, int signal, reactor_signal_callback_t callback, void *userdata, reactor_destroy_t destroy,
@@ -330,7 +331,7 @@ int reactor_set_failure_handler(
  * A descriptor by which another loop (GLib's, Qt's, a game's) drives this one, on the reactor's thread and instead of
  * reactor_run: it is readable whenever there is something to do, be it that something was added or changed outside of a
  * pass, and reactor_dispatch makes it unreadable. For poll(2) and its kin; nothing else may be done with it. The same for
- * the reactor's life. -ENOTSUP with the backends select and poll, which have none; -EMFILE.
+ * the reactor's life; a forked child calls reactor_dispatch first. -ENOTSUP with another backend than epoll; -EMFILE.
  */
 int reactor_poll_fd(reactor_t *reactor);
 

@@ -40,10 +40,6 @@ static inline void clibev_set_errno(int value) {
     errno = value;
 }
 
-static inline int clibev_io_is_active(const ev_io *watcher) {
-    return ev_is_active(watcher);
-}
-
 static inline void clibev_timer_init(
     ev_timer *watcher, void (*callback)(struct ev_loop *, ev_timer *, int), double after
 ) {

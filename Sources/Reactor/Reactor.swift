@@ -151,11 +151,12 @@ public final class Reactor {
     ) -> Int {
         owner.check("Reactor.runOnce", CallSite(fileID: fileID, line: line))
         let before = door.entered
-        let limit = ReactorInstant(nanoseconds: timeout > .zero ? calls.now : 0).advanced(by: max(timeout, .zero))
+        let mayBlock = timeout > .zero
+        let limit = mayBlock ? ReactorInstant(nanoseconds: calls.now).advanced(by: timeout).nanoseconds : 0
         door.throwRecorder.whileArmed {
             repeat {
-                pass(mayBlock: timeout > .zero, until: limit.nanoseconds)
-            } while timeout > .zero && door.entered == before && !state.isStopping && calls.now < limit.nanoseconds
+                pass(mayBlock: mayBlock, until: limit)
+            } while mayBlock && door.entered == before && !state.isStopping && calls.now < limit
         }
         return door.entered &- before
     }

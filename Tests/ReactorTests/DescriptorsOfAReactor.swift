@@ -31,6 +31,33 @@ import Testing
         #expect(open().count < before + fewerThanThoseOfTwenty)
     }
 
+    @Test func whereNoneIsLeftForThemTheReactorSaysSo() async {
+        await #expect(processExitsWith: .success) {
+            try DescriptorsOfAReactor.whereNoneIsLeftForThemTheReactorSaysSo(IOTest.OwnProcess())
+        }
+    }
+
+    private static func whereNoneIsLeftForThemTheReactorSaysSo(_ process: IOTest.OwnProcess) throws {
+        var fillers: [IOTest.File] = []
+        while case let number = io_open_null_device(), number >= 0 { fillers.append(try IOTest.File(number)) }
+        var refusals = 0
+        var reactor: Reactor?
+        while reactor == nil, !fillers.isEmpty {
+            do {
+                reactor = try IOTest.reactor()
+            } catch let error as ReactorError {
+                #expect(error == .outOfDescriptors)
+                refusals += 1
+            }
+            fillers.removeLast().close()
+        }
+        // For each of those that it needs, one was missing once.
+        #expect(refusals >= 2)
+        var isCalled = false
+        reactor?.callLater(.milliseconds(1)) { isCalled = true }
+        #expect(try IOTest.run(#require(reactor)) { isCalled })
+    }
+
     @Test func theHandleOfAWatcherDoesNotKeepThemOpen() async {
         await #expect(processExitsWith: .success) {
             try DescriptorsOfAReactor.theHandleOfAWatcherDoesNotKeepThemOpen(IOTest.OwnProcess())

@@ -30,8 +30,9 @@ struct FileIdentity: Equatable {
         #endif
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return nil }
-        isAlwaysReady = [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
-        isDevice = [S_IFCHR, S_IFBLK].contains(status.st_mode & S_IFMT)
+        let kind = status.st_mode & S_IFMT
+        isAlwaysReady = kind == S_IFREG || kind == S_IFDIR
+        isDevice = kind == S_IFCHR || kind == S_IFBLK
         device = UInt64(truncatingIfNeeded: status.st_dev)
         inode = UInt64(truncatingIfNeeded: status.st_ino)
     }
@@ -68,18 +69,6 @@ enum Descriptor {
 
     static func release(_ descriptors: [Int32]) {
         for descriptor in descriptors { close(descriptor) }
-    }
-
-    /// Whether the process can open `count` more descriptors.
-    static func canOpen(_ count: Int) -> Bool {
-        var opened: [Int32] = []
-        defer { release(opened) }
-        for _ in 0..<count {
-            let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { return false }
-            opened.append(descriptor)
-        }
-        return true
     }
 
     /// Gives what `descriptor` stands for the number `number`, in place of what had that.

@@ -165,6 +165,7 @@ import CLibev
     ///
     /// A source whose callback is on the stack is not polled inside a nested pass: it would be ready again (its callback
     /// has not come to reading yet) and recurse until the stack is gone. GLib blocks such sources likewise.
+    @inline(__always)
     func beginPass() -> OuterPass {
         depth += 1
         let outer = unsafe OuterPass(dispatching: dispatching)
@@ -173,6 +174,7 @@ import CLibev
         return outer
     }
 
+    @inline(__always)
     func endPass(_ outer: OuterPass) {
         unsafe dispatching = outer.dispatching
         if depth > 1, let watcher = unsafe outer.dispatching { unsafe IOSource.of(watcher).endSuspension() }

@@ -28,6 +28,7 @@ public struct ReactorInstant: InstantProtocol, Hashable, Sendable, CustomStringC
             : .zero - Duration(wholeNanoseconds: nanoseconds - other.nanoseconds)
     }
 
+    /// Whether `left` comes before `right`.
     public static func < (left: ReactorInstant, right: ReactorInstant) -> Bool {
         left.nanoseconds < right.nanoseconds
     }

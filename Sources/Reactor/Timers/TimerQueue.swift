@@ -1,7 +1,7 @@
 /// Timers in the exact order of (deadline, order of asking), to the nanosecond and never early.
 ///
 /// It knows no clock: whoever owns it hands the time in, in nanoseconds. Adding and cancelling take constant time
-/// (a hierarchical wheel, `TimerWheel`); the timers of one tick of 65 µs are sorted when it has come. Nothing of a
+/// (a hierarchical wheel, `TimerWheel`); the timers of one tick of 8 µs are sorted when it has come. Nothing of a
 /// timer is kept once it is cancelled or fired, except in the handles that are still held.
 ///
 /// The timers are in a `TimerStore` behind a pointer: as stored properties of a class each access to them would be
