@@ -81,7 +81,10 @@ def build_swift(package, product, temporary=None):
     """The program's path. The package manager's own temporary files stay where it puts them, or go to `temporary`."""
     if shutil.which("swift") is None:
         raise BuildError("swift is not on the PATH; install a Swift 6.3 toolchain")
-    swift = ["swift", "build", "-c", "release", "--package-path", str(package), *homebrew_flags("-Xcc", "-Xlinker")]
+    # Valgrind before 3.20 gives up on the debug information of C files in the form that the compiler prefers.
+    debug = ["-Xcc", "-gdwarf-4"]
+    swift = ["swift", "build", "-c", "release", "--package-path", str(package), *debug]
+    swift += homebrew_flags("-Xcc", "-Xlinker")
     environment = os.environ | ({"TMPDIR": str(temporary)} if temporary else {})
     built = subprocess.run([*swift, "--product", product], capture_output=True, text=True, env=environment)
     if built.returncode != 0:

@@ -133,9 +133,10 @@ static void will_throw_typed(void *value, const void *type, const void *conforma
     atomic_load_explicit(&next_typed_hook, memory_order_acquire)(value, type, conformance);
 }
 
+static atomic_bool installed;
+
 static void install(void) {
-    static atomic_flag installed = ATOMIC_FLAG_INIT;
-    if (atomic_flag_test_and_set(&installed)) return;
+    if (atomic_exchange(&installed, true)) return;
     atomic_store(&next_hook, atomic_exchange(&_swift_willThrow, will_throw));
     // Somebody else, such as a test runner, who would keep those errors from us.
     atomic_store(&next_typed_hook, atomic_load(&_swift_willThrowTypedImpl));
@@ -158,15 +159,18 @@ void ctraceback_set_enabled(ctraceback_recorder *recorder, bool enabled) {
 }
 
 ctraceback_armed ctraceback_arm(ctraceback_recorder *recorder) {
-    install();
-    ctraceback_armed previous = {current, recorder->end};
+    if (!atomic_load_explicit(&installed, memory_order_relaxed)) install();
+    ctraceback_armed previous = {current, 0};
+    if (recorder) {
+        previous.end = recorder->end;
+        recorder->end = (uintptr_t)__builtin_frame_address(0);
+    }
     current = recorder;
-    recorder->end = (uintptr_t)__builtin_frame_address(0);
     return previous;
 }
 
 void ctraceback_disarm(ctraceback_armed previous) {
-    current->end = previous.end;
+    if (current) current->end = previous.end;
     current = previous.recorder;
 }
 

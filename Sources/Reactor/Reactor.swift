@@ -31,6 +31,7 @@ public final class Reactor {
     private struct WhenRunning: CallbackOrigin {
         let callback: () throws -> Void
         let registeredAt: CallSite
+        func call(_: Void) throws { try callback() }
         var kind: CallbackKind { .callWhenRunning }
     }
 
@@ -116,15 +117,15 @@ public final class Reactor {
         guard state == .idle, loop.depth == 0 else { throw .alreadyRunning }
         state = .running
         let stoppers = installSignalHandlers ? signalsThatStop() : []
+        let armed = door.throwRecorder.arm()
         defer {
+            armed.disarm()
             for stopper in stoppers { stopper.close() }
             state = .idle
         }
-        door.throwRecorder.whileArmed {
-            fire(.startup)
-            while state == .running { pass(mayBlock: true, until: .max) }
-            fire(.shutdown)
-        }
+        fire(.startup)
+        while state == .running { pass(mayBlock: true, until: .max) }
+        fire(.shutdown)
         door.summarize(all: true)
         door.instrument(Timeline.self)?.flush()
         if case .stopping(let reason) = state { return reason }
@@ -153,11 +154,11 @@ public final class Reactor {
         let before = door.entered
         let mayBlock = timeout > .zero
         let limit = mayBlock ? ReactorInstant(nanoseconds: calls.now).advanced(by: timeout).nanoseconds : 0
-        door.throwRecorder.whileArmed {
-            repeat {
-                pass(mayBlock: mayBlock, until: limit)
-            } while mayBlock && door.entered == before && !state.isStopping && calls.now < limit
-        }
+        let armed = door.throwRecorder.arm()
+        defer { armed.disarm() }
+        repeat {
+            pass(mayBlock: mayBlock, until: limit)
+        } while mayBlock && door.entered == before && !state.isStopping && calls.now < limit
         return door.entered &- before
     }
 
@@ -260,9 +261,11 @@ public final class Reactor {
         watchers.beforePoll(mayBlock: mayBlock || isHosted)
         if mayBlock { loop.wakeup.prepareToSleep() }
         let blocks = mayBlock && isIdle && maySleep(until: limit)
-        if door.isObserved { door.observe { loop.poll(block: blocks) } } else { loop.poll(block: blocks) }
+        if door.isObserved { door.waitBegan() }
+        loop.poll(block: blocks)
+        if door.isObserved { door.waitEnded() }
         loop.wakeup.endSleep()
-        if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
+        if isVirtual, mayBlock { moveOn(until: limit) }
         if door.summaryDue != .max { door.summarize() }
         // Asked here and not there: in a pass in which only descriptors are ready none of these is entered.
         if hasWhenRunning, isDriven { callWhenRunningCalls() }
@@ -275,6 +278,7 @@ public final class Reactor {
 
     /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer pass has left
     /// something that is still to be called.
+    @inline(__always)
     private var isIdle: Bool {
         threadCalls.isEmpty && !hasThreadCalls && loop.hasNothingPending
             && (!hasWhenRunning || !isDriven) && !state.isStopping
@@ -290,11 +294,16 @@ public final class Reactor {
     private var isDriven: Bool { state != .idle || isHosted }
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
+    @inline(__always)
     private func maySleep(until limit: UInt64) -> Bool {
-        let limit = isVirtual ? limit : min(limit, door.summaryDue)
-        if calls.isEmpty, limit == .max, !alarm.isSet { return true }
-        if clock != nil { return min(calls.nextDeadline, limit) == .max }
-        let wakeUp = min(calls.wakeUp, limit)
+        if calls.isEmpty, limit == .max, !alarm.isSet, door.summaryDue == .max { return true }
+        return setAlarm(for: limit)
+    }
+
+    @inline(never)
+    private func setAlarm(for limit: UInt64) -> Bool {
+        if isVirtual { return min(calls.nextDeadline, limit) == .max }
+        let wakeUp = min(calls.wakeUp, limit, door.summaryDue)
         let now = MonotonicClock.now()
         guard wakeUp > now else { return false }
         alarm.set(wakeUp, now: now)
@@ -302,9 +311,11 @@ public final class Reactor {
     }
 
     /// Under virtual time nobody waits for a deadline; without one, time stands still.
-    private func moveOn(_ clock: VirtualClock, until limit: UInt64) {
+    @inline(never)
+    private func moveOn(until limit: UInt64) {
+        guard isIdle else { return }
         let next = min(calls.nextDeadline, limit)
-        if next != .max { clock.advance(to: Instant(nanoseconds: next)) }
+        if next != .max { clock?.advance(to: Instant(nanoseconds: next)) }
     }
 
     /// From now on a host is woken when something changes outside of a pass.
@@ -338,7 +349,7 @@ public final class Reactor {
         while rest > 0, let call = dueWhenRunning.popFirst() {
             rest -= 1
             hasWhenRunning = dueWhenRunning.count > 0 || !whenRunning.isEmpty
-            door.enter(call, call.callback)
+            door.enter(call)
         }
         dueWhenRunning.forget()
     }
@@ -353,7 +364,7 @@ public final class Reactor {
         while rest > 0, let call = dueThreadCalls.popFirst() {
             rest -= 1
             hasThreadCalls = dueThreadCalls.count > 0
-            door.enter(call) { try call.body(self) }
+            door.enter(call, self)
         }
         dueThreadCalls.forget()
     }

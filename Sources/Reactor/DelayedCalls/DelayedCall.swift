@@ -73,6 +73,8 @@ public struct DelayedCall: Hashable {
 }
 
 extension DelayedCalls.Call: CallbackOrigin {
+    @inline(__always)
+    func call(_: Void) throws { try callback() }
     var kind: CallbackKind { .delayedCall(after: Duration(wholeNanoseconds: delay)) }
 }
 
@@ -149,7 +151,7 @@ final class DelayedCalls {
         queue.collect(now: now)
         if door.isObserved { return callDueObserved() }
         while let call = queue.next() {
-            door.enter(call, call.callback)
+            door.enter(call)
         }
     }
 
@@ -160,7 +162,7 @@ final class DelayedCalls {
             let deadline = queue.nextDeadline
             guard let call = queue.next() else { return }
             if clock == nil { door.due = ReactorInstant(nanoseconds: deadline) }
-            door.enter(call, call.callback)
+            door.enter(call)
         }
     }
 

@@ -36,18 +36,32 @@ final class Door {
 
     init() { throwRecorder.isEnabled = tracebacks != .off }
 
-    /// Calls `body`, on behalf of what `origin` registered.
+    /// Calls what `origin` registered.
     @inline(__always)
-    func enter(_ origin: some CallbackOrigin, _ body: () throws -> Void) {
+    func enter<Origin: CallbackOrigin>(_ origin: Origin, _ input: Origin.Input) {
         entered &+= 1
-        // Before and after the one call of the body: it is inlined, and a second one would cost it its closure.
-        if isObserved { tellBegin(origin) }
+        if isObserved { return enterObserved(origin, input) }
         do {
-            try body()
+            try origin.call(input)
+        } catch {
+            failed(origin, error)
+        }
+    }
+
+    /// Calls what `origin` registered.
+    @inline(__always)
+    func enter(_ origin: some CallbackOrigin<Void>) { enter(origin, ()) }
+
+    /// The same, with instruments that are told. Apart: without them the one branch is all that they cost.
+    @inline(never)
+    private func enterObserved<Origin: CallbackOrigin>(_ origin: Origin, _ input: Origin.Input) {
+        tellBegin(origin)
+        do {
+            try origin.call(input)
         } catch {
             return failed(origin, error)
         }
-        if isObserved { tellEnd() }
+        tellEnd()
     }
 
     /// Apart, so that the way without an error needs no room on the stack for a failure.
@@ -123,6 +137,7 @@ final class Door {
     }
 
     /// Says how often failures were repeated, where the time for it has come, or with `all` at once.
+    @inline(never)
     func summarize(all: Bool = false) {
         reporter.summarize(all: all)
         summaryDue = reporter.summaryDue
@@ -177,14 +192,16 @@ extension Door {
         tell { try $0.callbackEnded(run, at: end) }
     }
 
-    /// Waits, and tells of it.
     @inline(never)
-    func observe(wait: () -> Void) {
-        let begin = ReactorInstant.machineNow
-        tell { try $0.waitBegan(at: begin) }
-        wait()
-        let end = ReactorInstant.machineNow
-        tell { try $0.waitEnded(at: end) }
+    func waitBegan() {
+        let now = ReactorInstant.machineNow
+        tell { try $0.waitBegan(at: now) }
+    }
+
+    @inline(never)
+    func waitEnded() {
+        let now = ReactorInstant.machineNow
+        tell { try $0.waitEnded(at: now) }
     }
 
     private func tell(_ message: (any ReactorInstrument) throws -> Void) {
@@ -204,7 +221,11 @@ extension Door {
 }
 
 /// Something registered, with a callback: what the door needs to know of it.
-protocol CallbackOrigin {
+protocol CallbackOrigin<Input> {
+    /// What the callback is given.
+    associatedtype Input
+    /// Calls it. For the door alone.
+    func call(_ input: Input) throws
     var kind: CallbackKind { get }
     var registeredAt: CallSite { get }
     /// What the program calls it.

@@ -34,6 +34,7 @@ public final class SystemEventTrigger {
 }
 
 extension SystemEventTrigger: CallbackOrigin {
+    func call(_: Void) throws { try callback?() }
     var kind: CallbackKind { .systemEventTrigger(phase, event) }
 }
 
@@ -55,7 +56,6 @@ struct SystemEventTriggers {
 extension Door {
     /// Calls a trigger, unless it was cancelled a moment ago.
     func call(_ trigger: SystemEventTrigger) {
-        guard let callback = trigger.callback else { return }
-        enter(trigger, callback)
+        if trigger.isActive { enter(trigger) }
     }
 }

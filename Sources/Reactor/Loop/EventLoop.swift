@@ -116,6 +116,7 @@ import CLibev
     func remove(_ source: SignalSource) { signals.remove(source) }
 
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
+    @inline(__always)
     func poll(block: Bool) {
         #if os(Linux)
             if hasHost { host?.forget(backendDescriptor) }

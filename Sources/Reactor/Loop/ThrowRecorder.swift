@@ -18,13 +18,16 @@ import CTraceback
         if let recorder = unsafe recorder { unsafe ctraceback_free(recorder) }
     }
 
-    /// Records what is thrown on this thread while `body` runs, in functions that it calls.
+    /// Records what is thrown on this thread, in functions that the caller calls, until what it returns is disarmed.
     @inline(__always)
-    func whileArmed<Result, Failure>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-        guard let recorder = unsafe recorder else { return try body() }
-        let previous = unsafe ctraceback_arm(recorder)
-        defer { unsafe ctraceback_disarm(previous) }
-        return try body()
+    func arm() -> Armed { unsafe Armed(previous: ctraceback_arm(recorder)) }
+
+    /// What was armed before.
+    @safe struct Armed {
+        fileprivate let previous: ctraceback_armed
+
+        @inline(__always)
+        func disarm() { unsafe ctraceback_disarm(previous) }
     }
 
     /// The return addresses from where an error was thrown, innermost first; empty where that is not known. They are

@@ -8,6 +8,7 @@ final class ThreadCalls<Owner>: Sendable {
     struct Call: Sendable, CallbackOrigin {
         let body: @Sendable (Owner) throws -> Void
         let registeredAt: CallSite
+        func call(_ owner: Owner) throws { try body(owner) }
         var kind: CallbackKind { .callFromThread }
     }
 

@@ -56,7 +56,7 @@ final class ReadinessRegistration: IORegistration {
     @inline(__always)
     fileprivate func ready(_ events: IOEvents) {
         guard !events.contains(.error) else { return watchers.refused(descriptor) }
-        door.enter(self) { try callback(Readiness(watcher: watcher, events: events)) }
+        door.enter(self, Readiness(watcher: watcher, events: events))
     }
 }
 
@@ -83,7 +83,7 @@ final class PlainRegistration: IORegistration {
     @inline(__always)
     fileprivate func ready(_ events: IOEvents) {
         guard !events.contains(.error) else { return watchers.refused(descriptor) }
-        door.enter(self, callback)
+        door.enter(self)
     }
 }
 
@@ -104,7 +104,17 @@ extension IORegistration {
     }
 }
 
-extension IORegistration: CallbackOrigin {
+extension ReadinessRegistration: CallbackOrigin {
+    @inline(__always)
+    func call(_ readiness: Readiness) throws { try callback(readiness) }
+}
+
+extension PlainRegistration: CallbackOrigin {
+    @inline(__always)
+    func call(_: Void) throws { try callback() }
+}
+
+extension IORegistration {
     var kind: CallbackKind { .ioWatcher(descriptor: descriptor, interest: watcher.interest) }
     var registeredAt: CallSite { watcher.registeredAt }
     var label: String? { watcher.label }

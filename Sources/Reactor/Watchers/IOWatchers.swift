@@ -145,7 +145,7 @@ final class IOWatchers {
     private func tell(_ losses: [LostWatcher]) {
         for loss in losses {
             if let whenLost = loss.whenLost {
-                door.enter(loss.registration, whenLost)
+                door.enter(LossCallback(registration: loss.registration, callback: whenLost))
             } else {
                 door.report(loss.failure)
             }
@@ -213,6 +213,17 @@ private struct LostWatcher {
             consequence: .watcherCancelled
         )
     }
+}
+
+/// What a watcher registered for the case that it is lost.
+private struct LossCallback: CallbackOrigin {
+    let registration: IORegistration
+    let callback: () throws -> Void
+
+    func call(_: Void) throws { try callback() }
+    var kind: CallbackKind { registration.kind }
+    var registeredAt: CallSite { registration.registeredAt }
+    var label: String? { registration.label }
 }
 
 /// A descriptor with watchers.

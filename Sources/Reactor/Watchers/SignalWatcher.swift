@@ -91,11 +91,12 @@ final class SignalRegistration: SignalSource {
     }
 
     override func received() {
-        door.enter(self, callback)
+        door.enter(self)
     }
 }
 
 extension SignalRegistration: CallbackOrigin {
+    func call(_: Void) throws { try callback() }
     var kind: CallbackKind { .signalWatcher(signal: signal) }
     var registeredAt: CallSite { watcher.registeredAt }
     var label: String? { watcher.label }
