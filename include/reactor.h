@@ -296,7 +296,7 @@ int reactor_sources(reactor_t *reactor, reactor_source_t **ret, size_t capacity)
  *
  * By default that is reported on standard error, in one line:
  *
- *     Unhandled error in a delayed call ("fetch poem", after 1.0 s): Connection refused (-111): no server at localhost
+ *     Unhandled error in a delayed call "fetch poem" (after 1.0 s): Connection refused (-111): no server at localhost
  *
  * The text is copied; that of a callback which does not fail is dropped. -ENOENT outside of callbacks.
  */
@@ -311,6 +311,7 @@ struct reactor_failure {
     const char *label;  /* the source's; NULL without one */
     const char *text;   /* of reactor_fail; NULL without */
     const char *report; /* what the default report would be */
+    int64_t when;       /* when it failed, by the machine's monotonic clock */
 };
 
 typedef int (*reactor_failure_handler_t)(
@@ -324,6 +325,48 @@ typedef int (*reactor_failure_handler_t)(
 int reactor_set_failure_handler(
     reactor_t *reactor, reactor_failure_handler_t handler, void *userdata, reactor_destroy_t destroy
 );
+
+/* ---- A look inside ---- */
+
+/*
+ * Reports each callback that holds the loop for longer, on standard error: a line with its label, how long it took, and
+ * how late it has made the next call. 0, as at first, reports none; -EINVAL where it is negative. REACTOR_SLOW=50ms in
+ * the environment does it for every reactor.
+ */
+int reactor_set_slow_threshold(reactor_t *reactor, int64_t threshold);
+
+/*
+ * Has a thread report each callback that is still running after so long, with the functions in which the reactor's thread
+ * is at that moment: it is asked with SIGURG. 0 and -EINVAL as above; REACTOR_STUCK=1s in the environment.
+ */
+int reactor_set_stuck_limit(reactor_t *reactor, int64_t limit);
+
+/*
+ * A table of all that is registered, a line each: what keeps the loop alive. A new string, to be released with free().
+ * For the shared reactor, REACTOR_SNAPSHOT=1 in the environment prints it on SIGUSR1.
+ */
+int reactor_snapshot(reactor_t *reactor, char **ret);
+
+/*
+ * Records waits and callbacks into a file in Chrome's trace format, which is begun anew; NULL ends it. A million entries
+ * at most. The negative errno of open(2) where the file cannot be written, and then nothing has changed.
+ */
+int reactor_set_timeline(reactor_t *reactor, const char *path);
+
+/* What a reactor has done. Lengths of time in nanoseconds. */
+struct reactor_figures {
+    uint64_t passes;    /* rounds of waiting and calling back */
+    uint64_t callbacks; /* that were called */
+    uint64_t failures;  /* of them */
+    int64_t asleep;     /* waiting */
+    int64_t awake;      /* between two waits */
+    int64_t lag_p50;    /* how late calls were: half of them less than this */
+    int64_t lag_p99;    /* 99 of 100 less than this */
+    int64_t lag_max;
+};
+
+/* Counts from the first time on that this is asked, which gives zeros. */
+int reactor_figures(reactor_t *reactor, struct reactor_figures *ret);
 
 /* ---- Hosts ---- */
 

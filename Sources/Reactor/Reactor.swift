@@ -207,7 +207,19 @@ public final class Reactor {
     ) -> DelayedCall {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callLater", site)
-        return calls.add(delay, site, callback)
+        return calls.add(delay, site, nil, callback)
+    }
+
+    /// The same for `LoopingCall`.
+    @inline(__always)
+    func callLater(
+        _ delay: Duration,
+        _ site: CallSite,
+        _ identity: CallIdentity,
+        _ callback: consuming @escaping () throws -> Void
+    ) -> DelayedCall {
+        owner.check("LoopingCall", site)
+        return calls.add(delay, site, identity, callback)
     }
 
     /// The delayed calls that are still to be made, in the order in which they will be.

@@ -54,10 +54,10 @@ extension Reactor {
                 figures: figures?.callSite(site)
             )
         }
-        let delayed = calls.details.map { call in
-            let left = now.duration(to: Instant(nanoseconds: call.deadline))
-            let delay = Duration(wholeNanoseconds: call.delay)
-            return entry(.delayedCall(after: delay), nil, call.registeredAt, age: delay - left, timeLeft: left)
+        let delayed = calls.details.map { deadline, call in
+            let left = now.duration(to: Instant(nanoseconds: deadline))
+            let age = Duration(wholeNanoseconds: call.delay) - left
+            return entry(call.kind, call.label, call.registeredAt, age: age, timeLeft: left)
         }
         let watching = watchers.all.map {
             entry(

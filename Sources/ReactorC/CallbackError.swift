@@ -9,15 +9,13 @@ import Reactor
 #endif
 
 /// A C callback that returned a negative number.
-struct CallbackError: PlacedError, CustomStringConvertible {
+struct CallbackError: ForeignError, CustomStringConvertible {
     let kind: SourceKind
     let label: String?
     /// What it returned.
     let code: Int32
     /// What it had said with `reactor_fail`.
     let text: String?
-
-    var place: String? { label.map { "\"\($0)\"" } }
 
     /// What the system calls the number, and the text: `Connection refused (-111): no server at localhost:10000`.
     var description: String {

@@ -30,6 +30,8 @@ import Synchronization
     private var callbacks = 0
     private var callbackDepth = 0
     private var failureText: String?
+    private var figures: ReactorFigures?
+    private var timeline: Timeline?
 
     init(_ reactor: Reactor) {
         self.reactor = reactor
@@ -160,6 +162,22 @@ import Synchronization
         return (code, failureText)
     }
 
+    /// What the reactor has done since this was asked for the first time.
+    func figures(of reactor: Reactor) -> ReactorFigures {
+        if let figures { return figures }
+        let figures = ReactorFigures()
+        self.figures = figures
+        reactor.addInstrument(figures)
+        return figures
+    }
+
+    /// Records into another file, or with nil into none any more.
+    func setTimeline(_ timeline: Timeline?, of reactor: Reactor) {
+        if let timeline = self.timeline { reactor.removeInstrument(timeline) }
+        self.timeline = timeline
+        if let timeline { reactor.addInstrument(timeline) }
+    }
+
     /// Has failures handed to `handler`; to standard error, where there is none.
     func setFailureHandler(_ handler: reactor_failure_handler_t?, _ userdata: Userdata, of reactor: Reactor) {
         let previous = failureHandler
@@ -200,6 +218,7 @@ extension CallbackFailure {
                     unsafe failure.label = unsafe label
                     unsafe failure.text = unsafe text
                     unsafe failure.report = unsafe report
+                    unsafe failure.when = Int64(clamping: when.nanoseconds)
                     return unsafe withUnsafePointer(to: &failure, body)
                 }
             }

@@ -15,6 +15,7 @@ func errorNumber(_ error: any Error) -> Int32 {
     case let error as DescriptorError: error.number
     case let error as SignalError: error.number
     case is DelayedCallError: -ENOENT
+    case let error as FileError: 0 &- error.number
     default: -EINVAL
     }
 }

@@ -13,6 +13,9 @@ import Reactor
 
 // What registers something with a reactor, as reactor.h has it.
 
+/// The call site of what C registers, which has none. Reports show its label instead.
+private let nowhere: StaticString = ""
+
 @c @implementation
 public func reactor_call_when_running(
     _ reactor: OpaquePointer?,
@@ -25,7 +28,7 @@ public func reactor_call_when_running(
     unsafe withReactor(reactor) { embedded, reactor in
         guard let callback = unsafe callback else { return -EINVAL }
         let source = unsafe Source(embedded, .callWhenRunning, label, Userdata(userdata, destroy))
-        reactor.callWhenRunning {
+        reactor.callWhenRunning(fileID: nowhere, line: 0) {
             try unsafe source.callLast { unsafe callback(source.embedded.pointer, $0) }
         }
         unsafe source.began(.callWhenRunning, ret)
@@ -46,7 +49,7 @@ public func reactor_call_later(
     unsafe withReactor(reactor) { embedded, reactor in
         guard let callback = unsafe callback, let delay = duration(delay) else { return -EINVAL }
         let source = unsafe Source(embedded, .callLater, label, Userdata(userdata, destroy))
-        let call = reactor.callLater(delay) {
+        let call = reactor.callLater(delay, fileID: nowhere, line: 0) {
             try unsafe source.callLast { unsafe callback(source.embedded.pointer, $0) }
         }
         unsafe source.began(.callLater(call), ret)
@@ -67,7 +70,7 @@ public func reactor_call_every(
     unsafe withReactor(reactor) { embedded, reactor in
         guard let callback = unsafe callback, let interval = duration(interval) else { return -EINVAL }
         let source = unsafe Source(embedded, .callEvery, label, Userdata(userdata, destroy))
-        let call = LoopingCall.withCount(on: reactor) { count in
+        let call = LoopingCall.withCount(on: reactor, fileID: nowhere, line: 0) { count in
             try unsafe source.call(isKept: false) { unsafe callback(source.pointer, UInt64(count), $0) }
         }
         try call.start(every: interval, now: false)
@@ -88,7 +91,7 @@ public func reactor_call_from_thread(
     let embedded = unsafe EmbeddedReactor.of(reactor)
     guard !embedded.isReleased else { return -ENOENT }
     let call = unsafe CallFromThread(callback, Userdata(userdata, destroy), label.map { unsafe String(cString: $0) })
-    embedded.handle.callFromThread { try call.make(in: embedded) }
+    embedded.handle.callFromThread(fileID: nowhere, line: 0) { try call.make(in: embedded) }
     return 0
 }
 
@@ -133,7 +136,13 @@ public func reactor_add_io(
         guard let callback = unsafe callback, let interest = ReactorC.interest(interest & ~REACTOR_KEEP.rawValue)
         else { return -EINVAL }
         let source = unsafe Source(embedded, .io(fd), label, Userdata(userdata, destroy))
-        let watcher = try reactor.addWatcher(fd, interest, keepAfterFailure: isKept) { readiness in
+        let watcher = try reactor.addWatcher(
+            fd,
+            interest,
+            keepAfterFailure: isKept,
+            fileID: nowhere,
+            line: 0
+        ) { readiness in
             let events =
                 (readiness.isReadable ? REACTOR_READ.rawValue : 0) | (readiness.isWritable ? REACTOR_WRITE.rawValue : 0)
             try unsafe source.call(isKept: isKept) { unsafe callback(source.pointer, fd, events, $0) }
@@ -159,7 +168,7 @@ public func reactor_add_signal(
     unsafe withReactor(reactor) { embedded, reactor in
         guard let callback = unsafe callback else { return -EINVAL }
         let source = unsafe Source(embedded, .signal(signal), label, Userdata(userdata, destroy))
-        let watcher = try reactor.addSignalWatcher(signal) {
+        let watcher = try reactor.addSignalWatcher(signal, fileID: nowhere, line: 0) {
             try unsafe source.call(isKept: true) { unsafe callback(source.pointer, signal, $0) }
         }
         unsafe source.began(.signal(watcher), ret)

@@ -46,6 +46,17 @@ enum SourceKind {
         case callEvery(LoopingCall)
         case io(IOWatcher)
         case signal(SignalWatcher)
+
+        /// Has reports call it that.
+        fileprivate func setLabel(_ label: String) {
+            switch self {
+            case .callWhenRunning: break
+            case .callLater(let call): call.label = label
+            case .callEvery(let call): call.label = label
+            case .io(let watcher): watcher.label = label
+            case .signal(let watcher): watcher.label = label
+            }
+        }
     }
 
     let embedded: EmbeddedReactor
@@ -90,6 +101,7 @@ enum SourceKind {
 
     func began(_ registration: Registration) {
         self.registration = registration
+        if let label = label?.string { registration.setLabel(label) }
         embedded.add(self)
     }
 

@@ -312,10 +312,19 @@ static void set_handler(void) {
     register_cookie(cookie, result);
 }
 
+static void look_inside(void) {
+    struct reactor_figures figures;
+    char *snapshot = NULL;
+    reactor_set_slow_threshold(some_reactor(), (int64_t)(next() % 4) * REACTOR_SECOND);
+    reactor_figures(some_reactor(), &figures);
+    if (reactor_snapshot(some_reactor(), &snapshot) == 0) free(snapshot);
+    reactor_set_timeline(some_reactor(), next() % 2 ? "/dev/null" : NULL);
+}
+
 static void step(void) {
     const char *name;
     int64_t time;
-    switch (next() % 24) {
+    switch (next() % 25) {
     case 0: case 1: case 2: case 3: case 4: add_source(); break;
     case 5: case 6: case 7: use_source(); break;
     case 8: release_source(); break;
@@ -339,6 +348,7 @@ static void step(void) {
         reactor_is_running(some_reactor());
         if (next() % 4 == 0) raise(next() % 2 ? SIGUSR1 : SIGUSR2);
         break;
+    case 24: look_inside(); break;
     }
 }
 

@@ -59,7 +59,7 @@ struct FailingCallbacks {
         #expect(
             log.failures.map(\.report) == [
                 """
-                Unhandled error in a delayed call ("fetch poem", after 1.0 s): \(refused) (-\(ECONNREFUSED)): \
+                Unhandled error in a delayed call "fetch poem" (after 1.0 s): \(refused) (-\(ECONNREFUSED)): \
                 no server at localhost
                 """,
                 "Unhandled error in a delayed call (after 0.0 s): \(String(cString: strerror(EIO))) (-\(EIO))",
@@ -73,7 +73,7 @@ struct FailingCallbacks {
         }
         let report = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
         #expect(report.contains("Unhandled error in a reader of descriptor "))
-        #expect(report.contains("(\"poem\"): "))
+        #expect(report.contains(" \"poem\": "))
         #expect(report.contains("The watcher was cancelled."))
     }
 
@@ -184,7 +184,7 @@ struct FailingCallbacks {
             try FailingCallbacks.aHandlerThatFailsIsReportedOnStandardErrorWithWhatItWasGiven(OwnProcess())
         }
         let report = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
-        #expect(report.contains("Unhandled error in a delayed call (\"poem\", after 0.0 s): "))
+        #expect(report.contains("Unhandled error in a delayed call \"poem\" (after 0.0 s): "))
         #expect(report.contains("Unhandled error in the failure handler: "))
     }
 

@@ -143,12 +143,14 @@ final class FailureLog {
         let kind: reactor_kind
         let number, code, cancelled: Int32
         let label, text, report: String?
+        let when: Int64
 
         init(_ failure: reactor_failure) {
             kind = failure.kind
             number = failure.number
             code = failure.code
             cancelled = failure.cancelled
+            when = failure.when
             label = failure.label.map { String(cString: $0) }
             text = failure.text.map { String(cString: $0) }
             report = failure.report.map { String(cString: $0) }

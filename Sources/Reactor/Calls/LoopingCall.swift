@@ -2,14 +2,21 @@
 ///
 /// The calls stay in phase with the start: each is due a whole number of intervals after it, however late the one before
 /// was made and however long it took, and intervals that went by are left out, not made up for. For the reactor's thread
-/// only. After Twisted's `task.LoopingCall`; written against the reactor's public interface alone.
+/// only. After Twisted's `task.LoopingCall`.
 public final class LoopingCall {
     /// Where it was made.
     public let registeredAt: CallSite
     /// What reports call it; nil at first.
-    public var label: String?
+    public var label: String? {
+        get { identity.label }
+        set { identity.label = newValue }
+    }
     /// The time between two calls; nil before the first start.
-    public private(set) var interval: Duration?
+    public private(set) var interval: Duration? {
+        didSet { identity.kind = .loopingCall(every: interval ?? .zero) }
+    }
+    /// What its calls are known as.
+    private let identity = CallIdentity()
 
     /// Weak, so that a reactor that goes away takes its looping calls with it: their next calls refer to them. It may be
     /// gone whenever a handle, or a `Deferral`, is used.
@@ -257,7 +264,7 @@ public final class LoopingCall {
     /// The closure captures one object, so that Swift allocates nothing for it. To whoever looks, it was asked for where
     /// the looping call was made.
     private func callLater(_ delay: Duration, _ run: Run, on reactor: Reactor) {
-        run.next = reactor.callLater(delay, fileID: registeredAt.fileID, line: UInt(registeredAt.line)) {
+        run.next = reactor.callLater(delay, registeredAt, identity) {
             run.loopingCall.call(run)
         }
     }

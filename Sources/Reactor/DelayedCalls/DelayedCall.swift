@@ -14,6 +14,16 @@ public struct DelayedCall: Hashable {
         return ReactorInstant(nanoseconds: deadline)
     }
 
+    /// What reports call it; nil at first, and once it is over.
+    public var label: String? {
+        get { withCalls { $0.queue.payload(ticket)?.label } }
+        nonmutating set {
+            _ = withCalls { calls in
+                calls.queue.update(ticket) { $0.identity = CallIdentity(kind: $0.identity?.kind, label: newValue) }
+            }
+        }
+    }
+
     /// Takes the call back, with all that its callback holds. Throws `DelayedCallError` where it is over.
     public func cancel(fileID: StaticString = #fileID, line: UInt = #line) throws(DelayedCallError) {
         let cancelled = withCalls { calls in
@@ -75,7 +85,20 @@ public struct DelayedCall: Hashable {
 extension DelayedCalls.Call: CallbackOrigin {
     @inline(__always)
     func call(_: Void) throws { try callback() }
-    var kind: CallbackKind { .delayedCall(after: Duration(wholeNanoseconds: delay)) }
+    var kind: CallbackKind { identity?.kind ?? .delayedCall(after: Duration(wholeNanoseconds: delay)) }
+    var label: String? { identity?.label }
+}
+
+/// What reports call a delayed call, where somebody has said it. Apart, because few have one and a million are pending.
+final class CallIdentity {
+    /// What it is in truth; nil for a delayed call.
+    var kind: CallbackKind?
+    var label: String?
+
+    init(kind: CallbackKind? = nil, label: String? = nil) {
+        self.kind = kind
+        self.label = label
+    }
 }
 
 /// All the delayed calls of one reactor, and the time they go by.
@@ -84,6 +107,7 @@ final class DelayedCalls {
         let callback: () throws -> Void
         let registeredAt: CallSite
         let delay: UInt64
+        var identity: CallIdentity?
     }
 
     let owner: OwnerThread
@@ -112,9 +136,14 @@ final class DelayedCalls {
     private var virtualNow: UInt64 { clock?.now.nanoseconds ?? 0 }
 
     @inline(__always)
-    func add(_ delay: Duration, _ site: CallSite, _ callback: consuming @escaping () throws -> Void) -> DelayedCall {
+    func add(
+        _ delay: Duration,
+        _ site: CallSite,
+        _ identity: CallIdentity?,
+        _ callback: consuming @escaping () throws -> Void
+    ) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
-        let call = Call(callback: callback, registeredAt: site, delay: delay)
+        let call = Call(callback: callback, registeredAt: site, delay: delay, identity: identity)
         defer { if isHosted { whenChanged?() } }
         return DelayedCall(ticket: queue.add(call, deadline: deadline(after: delay)))
     }
@@ -127,12 +156,12 @@ final class DelayedCalls {
     }
 
     /// What a snapshot tells of each, in the order in which they will be made.
-    var details: [(deadline: UInt64, delay: UInt64, registeredAt: CallSite)] {
+    var details: [(deadline: UInt64, call: Call)] {
         queue.pending.compactMap { ticket in
             guard case .pending(let deadline) = queue.state(ticket), let call = queue.payload(ticket) else {
                 return nil
             }
-            return (deadline, call.delay, call.registeredAt)
+            return (deadline, call)
         }
     }
 

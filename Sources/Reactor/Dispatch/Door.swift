@@ -126,7 +126,7 @@ final class Door {
 
     /// From where an error was thrown that was caught a moment ago. One that C returned was thrown by nobody but us.
     func traceback(of error: any Error) -> Traceback? {
-        if error is any PlacedError { return nil }
+        if error is any ForeignError { return nil }
         let addresses = throwRecorder.takeAddresses(of: error)
         return addresses.isEmpty ? nil : Traceback(addresses: addresses)
     }

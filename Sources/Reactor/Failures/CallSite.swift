@@ -11,8 +11,12 @@ public struct CallSite: Sendable, CustomStringConvertible {
         self.line = UInt32(clamping: line)
     }
 
-    /// File and line, without the module: `Countdown.swift:14`.
+    /// Whether it is a place at all: there is none of what C registers.
+    var isKnown: Bool { line > 0 }
+
+    /// File and line, without the module: `Countdown.swift:14`. Empty where that is not known, as in C.
     public var description: String {
+        guard isKnown else { return "" }
         let path = fileID.description
         let file = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
         return "\(file):\(line)"

@@ -22,19 +22,20 @@ extension CallbackFailure: CustomStringConvertible {
     }
 
     private var place: String? {
-        if let error = error as? any PlacedError { error.place } else { registeredAt.description }
+        registeredAt.isKnown ? registeredAt.description : nil
     }
 
     /// The report's first sentence.
     var headline: String {
-        "Unhandled error in \(kind.description(label: label, place: place)): \(error)"
+        let label = label ?? (error as? any ForeignError)?.label
+        return "Unhandled error in \(kind.description(label: label, place: place)): \(error)"
     }
 }
 
-/// An error that knows better than the call site what its callback is called: C has labels, and no `#fileID`.
-package protocol PlacedError: Error {
-    /// What stands in the report in place of the call site; nil for nothing.
-    var place: String? { get }
+/// An error that was not thrown in Swift but returned by C, and so has no traceback.
+package protocol ForeignError: Error {
+    /// What C calls the callback.
+    var label: String? { get }
 }
 
 extension CallbackKind: CustomStringConvertible {

@@ -41,5 +41,5 @@ public struct CallbackRun: Sendable {
     public var lateness: Duration? { due.map { $0.duration(to: began) } }
 
     /// What and where, for a report: `a delayed call (Countdown.swift:14, after 1.0 s)`.
-    var what: String { kind.description(label: label, place: registeredAt.description) }
+    var what: String { kind.description(label: label, place: registeredAt.isKnown ? registeredAt.description : nil) }
 }

@@ -85,6 +85,9 @@
     /// What a pending timer carries; nil where it is over.
     func payload(_ ticket: Ticket) -> Payload? { unsafe store.pointee.payload(ticket) }
 
+    /// Changes what a pending timer carries. Nothing may be released in it that uses the queue.
+    func update(_ ticket: Ticket, _ body: (inout Payload) -> Void) { unsafe store.pointee.update(ticket, body) }
+
     /// Whether the timer is still to be fired.
     @inline(__always)
     func isPending(_ ticket: Ticket) -> Bool { unsafe store.pointee.isPending(ticket) }

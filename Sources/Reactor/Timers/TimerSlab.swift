@@ -72,9 +72,8 @@ import CPrefetch
     }
 
     /// What a used slot's timer carries.
-    func payload(_ index: Index) -> Payload? {
-        guard let payloads = unsafe chunks[Int(index >> Self.bits)].pointee.payloads else { return nil }
-        return unsafe payloads[Int(index & 255)]
+    func payload(_ index: Index) -> UnsafeMutablePointer<Payload> {
+        unsafe chunks[Int(index >> Self.bits)].pointee.payloads.unsafelyUnwrapped + Int(index & 255)
     }
 
     /// Begins to load what firing the slot's timer will touch.

@@ -83,7 +83,11 @@ struct TimerStore<Payload>: ~Copyable {
         return ticket.outcomes.wasCancelled(ticket.offset) ? .cancelled : .fired
     }
 
-    func payload(_ ticket: Ticket) -> Payload? { isPending(ticket) ? slab.payload(ticket.index) : nil }
+    func payload(_ ticket: Ticket) -> Payload? { isPending(ticket) ? unsafe slab.payload(ticket.index).pointee : nil }
+
+    func update(_ ticket: Ticket, _ body: (inout Payload) -> Void) {
+        if isPending(ticket) { unsafe body(&slab.payload(ticket.index).pointee) }
+    }
 
     @inline(__always)
     func isPending(_ ticket: Ticket) -> Bool { unsafe pendingNode(ticket) != nil }
