@@ -215,11 +215,11 @@ public final class Reactor {
     func callLater(
         _ delay: Duration,
         _ site: CallSite,
-        _ identity: CallIdentity,
+        _ name: CallName,
         _ callback: consuming @escaping () throws -> Void
     ) -> DelayedCall {
         owner.check("LoopingCall", site)
-        return calls.add(delay, site, identity, callback)
+        return calls.add(delay, site, name, callback)
     }
 
     /// The delayed calls that are still to be made, in the order in which they will be.

@@ -56,7 +56,7 @@ extension Reactor {
         }
         let delayed = calls.details.map { deadline, call in
             let left = now.duration(to: Instant(nanoseconds: deadline))
-            let age = Duration(wholeNanoseconds: call.delay) - left
+            let age = Duration(wholeNanoseconds: call.identity.delay) - left
             return entry(call.kind, call.label, call.registeredAt, age: age, timeLeft: left)
         }
         let watching = watchers.all.map {

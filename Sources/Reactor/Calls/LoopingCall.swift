@@ -8,15 +8,15 @@ public final class LoopingCall {
     public let registeredAt: CallSite
     /// What reports call it; nil at first.
     public var label: String? {
-        get { identity.label }
-        set { identity.label = newValue }
+        get { name.label }
+        set { name.label = newValue }
     }
     /// The time between two calls; nil before the first start.
     public private(set) var interval: Duration? {
-        didSet { identity.kind = .loopingCall(every: interval ?? .zero) }
+        didSet { name.kind = .loopingCall(every: interval ?? .zero) }
     }
     /// What its calls are known as.
-    private let identity = CallIdentity()
+    private let name = CallName()
 
     /// Weak, so that a reactor that goes away takes its looping calls with it: their next calls refer to them. It may be
     /// gone whenever a handle, or a `Deferral`, is used.
@@ -264,7 +264,7 @@ public final class LoopingCall {
     /// The closure captures one object, so that Swift allocates nothing for it. To whoever looks, it was asked for where
     /// the looping call was made.
     private func callLater(_ delay: Duration, _ run: Run, on reactor: Reactor) {
-        run.next = reactor.callLater(delay, registeredAt, identity) {
+        run.next = reactor.callLater(delay, registeredAt, name) {
             run.loopingCall.call(run)
         }
     }

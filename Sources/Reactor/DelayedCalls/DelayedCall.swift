@@ -19,7 +19,7 @@ public struct DelayedCall: Hashable {
         get { withCalls { $0.queue.payload(ticket)?.label } }
         nonmutating set {
             _ = withCalls { calls in
-                calls.queue.update(ticket) { $0.identity = CallIdentity(kind: $0.identity?.kind, label: newValue) }
+                calls.queue.update(ticket) { $0.identity.label = newValue }
             }
         }
     }
@@ -32,6 +32,7 @@ public struct DelayedCall: Hashable {
         }
         guard let cancelled else { throw outcome }
         // Released here, when the queue is done: a deinitialiser of what it holds may use the reactor.
+        cancelled.identity.end()
         _ = consume cancelled
     }
 
@@ -85,20 +86,8 @@ public struct DelayedCall: Hashable {
 extension DelayedCalls.Call: CallbackOrigin {
     @inline(__always)
     func call(_: Void) throws { try callback() }
-    var kind: CallbackKind { identity?.kind ?? .delayedCall(after: Duration(wholeNanoseconds: delay)) }
-    var label: String? { identity?.label }
-}
-
-/// What reports call a delayed call, where somebody has said it. Apart, because few have one and a million are pending.
-final class CallIdentity {
-    /// What it is in truth; nil for a delayed call.
-    var kind: CallbackKind?
-    var label: String?
-
-    init(kind: CallbackKind? = nil, label: String? = nil) {
-        self.kind = kind
-        self.label = label
-    }
+    var kind: CallbackKind { identity.kind }
+    var label: String? { identity.label }
 }
 
 /// All the delayed calls of one reactor, and the time they go by.
@@ -106,8 +95,8 @@ final class DelayedCalls {
     struct Call {
         let callback: () throws -> Void
         let registeredAt: CallSite
-        let delay: UInt64
-        var identity: CallIdentity?
+        /// To be ended once the call is over.
+        var identity: CallIdentity
     }
 
     let owner: OwnerThread
@@ -139,11 +128,12 @@ final class DelayedCalls {
     func add(
         _ delay: Duration,
         _ site: CallSite,
-        _ identity: CallIdentity?,
+        _ name: CallName? = nil,
         _ callback: consuming @escaping () throws -> Void
     ) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
-        let call = Call(callback: callback, registeredAt: site, delay: delay, identity: identity)
+        let identity = CallIdentity(delay: delay, name: name)
+        let call = Call(callback: callback, registeredAt: site, identity: identity)
         defer { if isHosted { whenChanged?() } }
         return DelayedCall(ticket: queue.add(call, deadline: deadline(after: delay)))
     }
@@ -181,6 +171,7 @@ final class DelayedCalls {
         if door.isObserved { return callDueObserved() }
         while let call = queue.next() {
             door.enter(call)
+            call.identity.end()
         }
     }
 
@@ -192,11 +183,15 @@ final class DelayedCalls {
             guard let call = queue.next() else { return }
             if clock == nil { door.due = ReactorInstant(nanoseconds: deadline) }
             door.enter(call)
+            call.identity.end()
         }
     }
 
     /// Takes every call back; there will be no more.
-    func close() { queue.close() }
+    func close() {
+        for ticket in queue.pending { queue.cancel(ticket)?.identity.end() }
+        queue.close()
+    }
 
     @inline(__always)
     fileprivate func deadline(after delay: UInt64) -> UInt64 {
