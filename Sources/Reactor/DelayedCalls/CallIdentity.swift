@@ -1,52 +1,36 @@
-/// What a delayed call is known as: how long after it was asked for it is made or, where it has a name, that.
-///
-/// One word that the compiler does not count references to. Hardly a call has a name, and an optional reference beside
-/// the callback's makes each of a million dearer by 77 instructions, a tenth of what it costs. So whoever takes a call out
-/// of the queue has to call `end`.
-@safe struct CallIdentity {
-    /// A delay of less than 292 years, or the name's address, which has this bit set in addition.
-    private var bits: UInt64
-    private static let isNamed: UInt64 = 1 << 63
+/// What a delayed call is known as: its delay or, where somebody has given it one, a name that has the delay, too. Whoever
+/// takes a call out of the queue has to call `end`.
+struct CallIdentity {
+    private var delayOrName: NumberOrObject<CallName>
 
     @inline(__always)
     init(delay: UInt64, name: CallName? = nil) {
-        bits = min(delay, ~Self.isNamed)
+        delayOrName = NumberOrObject(delay)
         if let name { setName(name) }
     }
 
-    private var name: CallName? {
-        guard bits & Self.isNamed != 0 else { return nil }
-        let address = unsafe UnsafeRawPointer(bitPattern: UInt(bits & ~Self.isNamed))
-        return unsafe address.map { unsafe Unmanaged<CallName>.fromOpaque($0).takeUnretainedValue() }
-    }
-
     private mutating func setName(_ name: CallName) {
-        name.delay = bits
-        bits = unsafe UInt64(UInt(bitPattern: Unmanaged.passRetained(name).toOpaque())) | Self.isNamed
+        name.delay = delay
+        delayOrName = NumberOrObject(name)
     }
 
-    /// How long after it was asked for, in nanoseconds.
-    var delay: UInt64 { name?.delay ?? bits }
+    /// How long after it was asked for it is made, in nanoseconds, up to 292 years.
+    var delay: UInt64 { delayOrName.number ?? delayOrName.object?.delay ?? 0 }
 
-    var kind: CallbackKind { name?.kind ?? .delayedCall(after: Duration(wholeNanoseconds: delay)) }
+    var kind: CallbackKind {
+        delayOrName.object?.kind ?? .delayedCall(after: Duration(wholeNanoseconds: delay))
+    }
 
     var label: String? {
-        get { name?.label }
+        get { delayOrName.object?.label }
         set {
-            if let name { name.label = newValue } else { setName(CallName(label: newValue)) }
+            if let name = delayOrName.object { name.label = newValue } else { setName(CallName(label: newValue)) }
         }
     }
 
-    /// Releases the name. The call is over, and nobody asks for it any more.
+    /// Lets go of the name. The call is over, and nobody asks for it any more.
     @inline(__always)
-    func end() {
-        if bits & Self.isNamed != 0 { releaseName() }
-    }
-
-    @inline(never)
-    private func releaseName() {
-        if let name { unsafe Unmanaged.passUnretained(name).release() }
-    }
+    func end() { delayOrName.release() }
 }
 
 /// What a delayed call has been named, or each call of a looping call.
