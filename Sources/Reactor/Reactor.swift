@@ -207,7 +207,7 @@ public final class Reactor {
     ) -> DelayedCall {
         let site = CallSite(fileID: fileID, line: line)
         owner.check("Reactor.callLater", site)
-        return calls.add(delay, site, nil, callback)
+        return calls.add(delay, site, nil, consume callback)
     }
 
     /// The same for `LoopingCall`.

@@ -122,6 +122,7 @@ final class DelayedCalls {
         clock == nil ? MonotonicClock.now() : virtualNow
     }
 
+    @inline(never)
     private var virtualNow: UInt64 { clock?.now.nanoseconds ?? 0 }
 
     @inline(__always)
@@ -133,15 +134,16 @@ final class DelayedCalls {
     ) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
         let identity = CallIdentity(delay: delay, name: name)
-        let call = Call(callback: callback, registeredAt: site, identity: identity)
-        defer { if isHosted { whenChanged?() } }
-        return DelayedCall(ticket: queue.add(call, deadline: deadline(after: delay)))
+        let call = Call(callback: consume callback, registeredAt: site, identity: identity)
+        // Told before it is added: after that the ticket would be counted once more. Nothing is looked at until later.
+        if isHosted { tellHost() }
+        return DelayedCall(ticket: queue.add(consume call, deadline: deadline(after: delay)))
     }
 
     @inline(__always)
     fileprivate func reschedule(_ ticket: TimerQueue<Call>.Ticket, _ deadline: UInt64) -> Bool {
         let isPending = queue.reschedule(ticket, deadline: deadline)
-        if isHosted { whenChanged?() }
+        if isHosted { tellHost() }
         return isPending
     }
 
@@ -154,6 +156,9 @@ final class DelayedCalls {
             return (deadline, call)
         }
     }
+
+    @inline(never)
+    private func tellHost() { whenChanged?() }
 
     var pending: [DelayedCall] { queue.pending.map { DelayedCall(ticket: $0) } }
 

@@ -64,7 +64,7 @@
     /// Adds a timer. A deadline that is past already counts like any other: it is fired first at the next `collect`.
     @inline(__always)
     func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
-        unsafe store.pointee.add(payload, deadline: deadline)
+        unsafe store.pointee.add(consume payload, deadline: deadline)
     }
 
     /// Cancels a pending timer, and gives back what it carried; nil where it is over.

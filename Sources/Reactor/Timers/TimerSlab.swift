@@ -139,7 +139,7 @@ import CPrefetch
         unsafe chunk.pointee.firstFree = (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.nextFree
         unsafe chunk.pointee.used += 1
         if unsafe chunk.pointee.firstFree == Self.none { unlinkChunk(number) }
-        unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).initialize(to: payload)
+        unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).initialize(to: consume payload)
         return index
     }
 

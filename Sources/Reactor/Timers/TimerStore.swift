@@ -43,7 +43,7 @@ struct TimerStore<Payload>: ~Copyable {
 
     @inline(__always)
     mutating func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
-        let index = slab.take(payload)
+        let index = slab.take(consume payload)
         let (outcomes, block, offset) = unsafe identities.issue()
         let node = unsafe slab[index]
         unsafe node.pointee.offset = offset
