@@ -214,13 +214,13 @@ import Testing
                 let original = dup(STDERR_FILENO)
                 dup2(ends[1], STDERR_FILENO)
                 let isStuck = variable == "REACTOR_STUCK"
+                var text = ""
                 reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) {
-                    if isStuck { dawdle(until: ends[0]) } else { spin(for: .milliseconds(25)) }
+                    if isStuck { text = dawdle(reading: ends[0]) } else { spin(for: .milliseconds(25)) }
                 }
                 reactor.runOnce()
-                var text = [UInt8](repeating: 0, count: 10_000)
-                let length = unsafe read(ends[0], &text, text.count)
-                unsafe write(original, text, length)
+                if !isStuck { text = readText(ends[0]) }
+                unsafe write(original, text, text.utf8.count)
             }
             let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
             if variable == "REACTOR_SLOW" {
@@ -230,7 +230,7 @@ import Testing
             } else {
                 #expect(text.contains("Stuck callback: a delayed call (Main.swift:14, after 0.0 s) has held the loop "))
                 // Where it is, and not where it began.
-                #expect(text.contains("  dawdle(until:) "))
+                #expect(text.contains("  dawdle(reading:) "))
             }
         }
 
@@ -281,10 +281,20 @@ private func spin(for duration: Duration) {
     while ReactorInstant.machineNow < end {}
 }
 
-/// Until something was written that can be read from `descriptor`, or half a minute has passed.
+/// Until its own name can be read from `descriptor`, or half a minute has passed. Returns all that could be read.
 @inline(never)
-private func dawdle(until descriptor: Int32) {
+private func dawdle(reading descriptor: Int32) -> String {
     let end = ReactorInstant.machineNow.advanced(by: .seconds(30))
     var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    while unsafe poll(&request, 1, 0) != 1, ReactorInstant.machineNow < end {}
+    var text = ""
+    while !text.contains("dawdle("), ReactorInstant.machineNow < end {
+        if unsafe poll(&request, 1, 0) == 1 { text += readText(descriptor) }
+    }
+    return text
+}
+
+private func readText(_ descriptor: Int32) -> String {
+    var bytes = [UInt8](repeating: 0, count: 10_000)
+    let length = unsafe read(descriptor, &bytes, bytes.count)
+    return String(decoding: bytes[..<max(length, 0)], as: UTF8.self)
 }

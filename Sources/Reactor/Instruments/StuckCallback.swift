@@ -8,12 +8,17 @@ final class StuckCallbackInstrument: ReactorInstrument {
     /// To be made on the reactor's thread.
     init(limit: Duration, style: TracebackStyle) {
         self.limit = limit
-        watchdog = Watchdog(limit: limit.nanosecondsRoundedUp) { run, elapsed, addresses in
+        watchdog = Watchdog(limit: limit.nanosecondsRoundedUp) { run, elapsed in
             let elapsed = Duration(wholeNanoseconds: elapsed)
+            StandardError.write(
+                "Stuck callback: \(run.what) has held the loop for \(elapsed.readable), and still does.\n"
+            )
+        } reportPlace: { addresses in
             let lines = Traceback(addresses: addresses).lines(style == .off ? .short : style)
-            let head = "Stuck callback: \(run.what) has held the loop for \(elapsed.readable), and still does."
-            let rows = lines.isEmpty ? [] : ["It is here (most recent call first):"] + lines.map { "  " + $0 }
-            StandardError.write(([head] + rows).joined(separator: "\n") + "\n")
+            guard !lines.isEmpty else { return false }
+            let rows = ["It was stuck here (most recent call first):"] + lines.map { "  " + $0 }
+            StandardError.write(rows.joined(separator: "\n") + "\n")
+            return true
         }
         watchdog.start()
     }

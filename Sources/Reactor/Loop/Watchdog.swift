@@ -9,8 +9,8 @@ import Synchronization
     import Musl
 #endif
 
-/// A thread that looks whether something on another one, told by `begin` and `end`, takes longer than a limit, and then,
-/// once for each, where that thread is.
+/// A thread that looks whether something on another one, told by `begin` and `end`, takes longer than a limit, says so,
+/// once for each, and then where that thread is.
 final class Watchdog<Work: Sendable>: Sendable {
     private struct State: Sendable {
         var work: Work?
@@ -21,13 +21,21 @@ final class Watchdog<Work: Sendable>: Sendable {
 
     private let state = ThreadLock(State())
     private let limit: UInt64
-    private let report: @Sendable (Work, _ elapsed: UInt64, _ addresses: [UInt]) -> Void
+    private let report: @Sendable (Work, _ elapsed: UInt64) -> Void
+    private let reportPlace: @Sendable (_ addresses: [UInt]) -> Bool
     private let watched = pthread_self()
 
-    /// Watches the calling thread, in which it unblocks the signal that asks it where it is. `report` is called on the watchdog's.
-    init(limit: UInt64, report: @escaping @Sendable (Work, _ elapsed: UInt64, _ addresses: [UInt]) -> Void) {
+    /// Watches the calling thread, in which it unblocks the signal that asks it where it is. What is reported is reported on the watchdog's:
+    /// first `report` at once, since the program may not have much more time, and then `reportPlace`, which
+    /// tells whether it had anything to say.
+    init(
+        limit: UInt64,
+        report: @escaping @Sendable (Work, _ elapsed: UInt64) -> Void,
+        reportPlace: @escaping @Sendable (_ addresses: [UInt]) -> Bool
+    ) {
         self.limit = limit
         self.report = report
+        self.reportPlace = reportPlace
         // Threads of a dispatch queue block it.
         var signal = sigset_t()
         unsafe sigemptyset(&signal)
@@ -71,15 +79,23 @@ final class Watchdog<Work: Sendable>: Sendable {
         while true {
             usleep(pause)
             let now = MonotonicClock.now()
-            let (isStopped, work, elapsed) = state.withLock { state -> (Bool, Work?, UInt64) in
+            let (isStopped, work, began) = state.withLock { state -> (Bool, Work?, UInt64) in
                 guard let work = state.work, !state.isReported, now > state.began, now - state.began > limit else {
                     return (state.isStopped, nil, 0)
                 }
                 state.isReported = true
-                return (state.isStopped, work, now - state.began)
+                return (state.isStopped, work, state.began)
             }
             if isStopped { return }
-            if let work { report(work, elapsed, sample()) }
+            if let work {
+                report(work, now - began)
+                // Where it was asked in the middle of a call, nothing may be known of its callers.
+                for _ in 0..<10 {
+                    // The signal that asks may well end what it waits for: looked at before, and not after.
+                    guard state.withLock({ $0.began == began && $0.work != nil }), !reportPlace(sample()) else { break }
+                    usleep(1_000)
+                }
+            }
         }
     }
 
