@@ -25,9 +25,9 @@ final class Watchdog<Work: Sendable>: Sendable {
     private let reportPlace: @Sendable (_ addresses: [UInt]) -> Bool
     private let watched = pthread_self()
 
-    /// Watches the calling thread, in which it unblocks the signal that asks it where it is. What is reported is reported on the watchdog's:
-    /// first `report` at once, since the program may not have much more time, and then `reportPlace`, which
-    /// tells whether it had anything to say.
+    /// Watches the calling thread, in which it unblocks the signal that asks it where it is. On the watchdog's thread
+    /// `report` is called at once, since the program may not have much more time, and then `reportPlace`, which tells
+    /// whether it had anything to say.
     init(
         limit: UInt64,
         report: @escaping @Sendable (Work, _ elapsed: UInt64) -> Void,
