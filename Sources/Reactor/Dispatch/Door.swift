@@ -55,7 +55,7 @@ final class Door {
     /// The same, with instruments that are told. Apart: without them the one branch is all that they cost.
     @inline(never)
     private func enterObserved<Origin: CallbackOrigin>(_ origin: Origin, _ input: Origin.Input) {
-        tellBegin(origin)
+        tellBegin(origin.kind, origin.label, origin.registeredAt)
         do {
             try origin.call(input)
         } catch {
@@ -172,14 +172,8 @@ extension Door {
     }
 
     @inline(never)
-    private func tellBegin(_ origin: some CallbackOrigin) {
-        let run = CallbackRun(
-            kind: origin.kind,
-            label: origin.label,
-            registeredAt: origin.registeredAt,
-            due: due,
-            began: .machineNow
-        )
+    private func tellBegin(_ kind: CallbackKind, _ label: String?, _ site: CallSite) {
+        let run = CallbackRun(kind: kind, label: label, registeredAt: site, due: due, began: .machineNow)
         due = nil
         runs.append(run)
         tell { try $0.callbackBegan(run) }
@@ -204,6 +198,7 @@ extension Door {
         tell { try $0.waitEnded(at: now) }
     }
 
+    @inline(never)
     private func tell(_ message: (any ReactorInstrument) throws -> Void) {
         instruments.tell(message) { instrument, error in
             instrumentsChanged()
