@@ -42,10 +42,7 @@ public final class Reactor {
     private let alarm: Alarm
     private let door = Door()
     private let clock: VirtualClock?
-    private let threadCalls: ThreadCalls<Reactor>
-    private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
-    private let dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
-    private var hasThreadCalls = false
+    private let threadCalls: ThreadCalls<ThreadCall>
     private var state = State.idle
     private var whenRunning: [WhenRunning] = []
     private let dueWhenRunning = CallBatch<WhenRunning>()
@@ -238,7 +235,7 @@ public final class Reactor {
         if let clock, mayBlock, isIdle { moveOn(clock, until: limit) }
         // Asked here and not there: in a pass in which only descriptors are ready none of these is entered.
         if hasWhenRunning, isDriven { callWhenRunningCalls() }
-        if hasThreadCalls || !threadCalls.isEmpty { callThreadCalls() }
+        if !threadCalls.isEmpty { callThreadCalls() }
         if !calls.isEmpty { calls.callDue() }
         loop.dispatch()
         loop.endPass(outer)
@@ -248,7 +245,7 @@ public final class Reactor {
     /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer pass has left
     /// something that is still to be called.
     private var isIdle: Bool {
-        threadCalls.isEmpty && !hasThreadCalls && loop.hasNothingPending
+        threadCalls.isEmpty && loop.hasNothingPending
             && (!hasWhenRunning || !isDriven) && !state.isStopping
     }
 
@@ -309,18 +306,11 @@ public final class Reactor {
     }
 
     private func callThreadCalls() {
-        var new = threadCalls.take(leaving: spareThreadCalls)
-        spareThreadCalls = []
-        dueThreadCalls.forget()
-        dueThreadCalls.append(&new)
-        spareThreadCalls = new
-        var rest = dueThreadCalls.count
-        while rest > 0, let call = dueThreadCalls.popFirst() {
+        var rest = threadCalls.take()
+        while rest > 0, let call = threadCalls.next() {
             rest -= 1
-            hasThreadCalls = dueThreadCalls.count > 0
-            door.enter(call) { try call.body(self) }
+            door.enter(call.origin) { try call.make(in: self) }
         }
-        dueThreadCalls.forget()
     }
 
     private func renewAfterFork() {
