@@ -44,9 +44,9 @@ public final class Reactor {
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<ThreadCall>
     private var state = State.idle
-    private var whenRunning: [WhenRunning] = []
-    private let dueWhenRunning = CallBatch<WhenRunning>()
-    /// Whether there are such. Looking at the arrays themselves is checked for exclusivity at run time, in each pass.
+    private var whenRunning = ChunkedQueue<WhenRunning>()
+    private var dueWhenRunning = ChunkedQueue<WhenRunning>()
+    /// Whether there are such. Looking at the queues themselves is checked for exclusivity at run time, in each pass.
     private var hasWhenRunning = false
     /// Whether a foreign loop has taken over when there are passes: see `dispatch()`.
     private(set) var isHosted = false
@@ -294,15 +294,13 @@ public final class Reactor {
     }
 
     private func callWhenRunningCalls() {
-        dueWhenRunning.forget()
-        dueWhenRunning.append(&whenRunning)
+        dueWhenRunning.append(allOf: &whenRunning)
         var rest = dueWhenRunning.count
         while rest > 0, let call = dueWhenRunning.popFirst() {
             rest -= 1
-            hasWhenRunning = dueWhenRunning.count > 0 || !whenRunning.isEmpty
+            hasWhenRunning = !dueWhenRunning.isEmpty || !whenRunning.isEmpty
             door.enter(call, call.callback)
         }
-        dueWhenRunning.forget()
     }
 
     private func callThreadCalls() {
