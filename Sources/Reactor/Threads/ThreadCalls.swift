@@ -26,9 +26,12 @@ final class ThreadCalls<Call: ~Copyable & Sendable>: Sendable {
             hasIncoming.store(true, ordering: .sequentiallyConsistent)
             return (true, incoming.isClosed)
         }
+        guard !isClosed else {
+            dropIncoming()
+            return false
+        }
         if isFirst { wakeup.send() }
-        if isClosed { dropIncoming() }
-        return !isClosed
+        return true
     }
 
     /// Whether there is nothing to make. A call added a moment later sends a wake-up of its own, which ends a sleep that
@@ -59,7 +62,8 @@ final class ThreadCalls<Call: ~Copyable & Sendable>: Sendable {
         due.with { swap(&$0, &dropped) }
     }
 
-    /// Calls are released outside of the lock: what they hold may call back.
+    /// Releases calls outside of the lock: what they hold may call back. That is why one that is refused is in the queue
+    /// for a moment, too; to leave it out, and release it later, took a tenth of the time of each that is kept.
     private func dropIncoming() {
         var dropped = ChunkedQueue<Call>()
         incoming.withLock { swap(&$0.calls, &dropped) }
