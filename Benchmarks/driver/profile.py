@@ -41,7 +41,7 @@ GROUPS = [
     ("the slab and its outcomes", r"Timer(Slab|Store|Outcomes|Table|Queue)"),
     ("handles and delayed calls", r"DelayedCall"),
     ("durations and instants", r"Instant|Duration"),
-    ("calls from threads", r"ThreadCalls|ReactorHandle|CallBatch"),
+    ("calls from threads", r"ThreadCall|ThreadOwned|ReactorHandle|ChunkedQueue"),
     ("descriptors' watchers", r"Watchers/|IORegistration|IOSource"),
     ("the pass and the door", r"Reactor\.swift|EventLoop|Door|DescriptorSweep|Alarm|CallSite|Dispatch/"),
 ]

@@ -43,14 +43,11 @@ public final class Reactor {
     private let alarm: Alarm
     let door = Door()
     private let clock: VirtualClock?
-    private let threadCalls: ThreadCalls<Reactor>
-    private var spareThreadCalls: [ThreadCalls<Reactor>.Call] = []
-    private let dueThreadCalls = CallBatch<ThreadCalls<Reactor>.Call>()
-    private var hasThreadCalls = false
+    private let threadCalls: ThreadCalls<ThreadCall>
     private var state = State.idle
-    private var whenRunning: [WhenRunning] = []
-    private let dueWhenRunning = CallBatch<WhenRunning>()
-    /// Whether there are such. Looking at the arrays themselves is checked for exclusivity at run time, in each pass.
+    private var whenRunning = ChunkedQueue<WhenRunning>()
+    private var dueWhenRunning = ChunkedQueue<WhenRunning>()
+    /// Whether there are such. Looking at the queues themselves is checked for exclusivity at run time, in each pass.
     private var hasWhenRunning = false
     /// Whether a foreign loop has taken over when there are passes: see `dispatch()`.
     private(set) var isHosted = false
@@ -281,7 +278,7 @@ public final class Reactor {
         if door.summaryDue != .max { door.summarize() }
         // Asked here and not there: in a pass in which only descriptors are ready none of these is entered.
         if hasWhenRunning, isDriven { callWhenRunningCalls() }
-        if hasThreadCalls || !threadCalls.isEmpty { callThreadCalls() }
+        if !threadCalls.isEmpty { callThreadCalls() }
         if !calls.isEmpty { calls.callDue() }
         loop.dispatch()
         loop.endPass(outer)
@@ -292,12 +289,12 @@ public final class Reactor {
     /// something that is still to be called.
     @inline(__always)
     private var isIdle: Bool {
-        threadCalls.isEmpty && !hasThreadCalls && loop.hasNothingPending
+        threadCalls.isEmpty && loop.hasNothingPending
             && (!hasWhenRunning || !isDriven) && !state.isStopping
     }
 
     /// How many calls from threads have not been made yet.
-    var waitingThreadCalls: Int { dueThreadCalls.count + threadCalls.count }
+    var waitingThreadCalls: Int { threadCalls.count }
 
     /// Whether its time is not the machine's.
     var isVirtual: Bool { clock != nil }
@@ -355,30 +352,23 @@ public final class Reactor {
     }
 
     private func callWhenRunningCalls() {
-        dueWhenRunning.forget()
-        dueWhenRunning.append(&whenRunning)
+        dueWhenRunning.append(allOf: &whenRunning)
         var rest = dueWhenRunning.count
         while rest > 0, let call = dueWhenRunning.popFirst() {
             rest -= 1
-            hasWhenRunning = dueWhenRunning.count > 0 || !whenRunning.isEmpty
+            hasWhenRunning = !dueWhenRunning.isEmpty || !whenRunning.isEmpty
             door.enter(call)
         }
-        dueWhenRunning.forget()
     }
 
+    /// Apart from `pass`: inlined there, it costs each pass nine instructions that has no such calls.
+    @inline(never)
     private func callThreadCalls() {
-        var new = threadCalls.take(leaving: spareThreadCalls)
-        spareThreadCalls = []
-        dueThreadCalls.forget()
-        dueThreadCalls.append(&new)
-        spareThreadCalls = new
-        var rest = dueThreadCalls.count
-        while rest > 0, let call = dueThreadCalls.popFirst() {
+        var rest = threadCalls.take()
+        while rest > 0, let call = threadCalls.next() {
             rest -= 1
-            hasThreadCalls = dueThreadCalls.count > 0
             door.enter(call, self)
         }
-        dueThreadCalls.forget()
     }
 
     private func renewAfterFork() {

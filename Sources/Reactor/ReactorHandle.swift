@@ -2,7 +2,7 @@
 ///
 /// A small value, to be got from `reactor.handle` and kept wherever it is needed; it does not keep the reactor alive.
 public struct ReactorHandle: Sendable {
-    let calls: ThreadCalls<Reactor>
+    let calls: ThreadCalls<ThreadCall>
 
     /// Calls `callback` on the reactor's thread, with the reactor, in its next pass. Any thread, and any number of calls:
     /// every one is kept, and those of one thread are called in its order.
@@ -13,9 +13,9 @@ public struct ReactorHandle: Sendable {
     public func callFromThread(
         fileID: StaticString = #fileID,
         line: UInt = #line,
-        _ callback: @escaping @Sendable (Reactor) throws -> Void
+        _ callback: consuming @escaping @Sendable (Reactor) throws -> Void
     ) -> Bool {
-        calls.add(ThreadCalls.Call(body: callback, registeredAt: CallSite(fileID: fileID, line: line)))
+        calls.add(ThreadCall(.withReactor(consume callback), CallSite(fileID: fileID, line: line)))
     }
 
     /// The same, for a callback that does not need the reactor.
@@ -23,15 +23,47 @@ public struct ReactorHandle: Sendable {
     public func callFromThread(
         fileID: StaticString = #fileID,
         line: UInt = #line,
-        _ callback: @escaping @Sendable () throws -> Void
+        _ callback: consuming @escaping @Sendable () throws -> Void
     ) -> Bool {
-        callFromThread(fileID: fileID, line: line) { (_: Reactor) in try callback() }
+        calls.add(ThreadCall(.alone(consume callback), CallSite(fileID: fileID, line: line)))
     }
 
     /// Ends the reactor's `run()`, or the next one if it does not run yet. Any thread.
     public func stop(fileID: StaticString = #fileID, line: UInt = #line) {
         callFromThread(fileID: fileID, line: line) { reactor in
             if reactor.isRunning { try reactor.stop() }
+        }
+    }
+}
+
+/// A call that a thread has asked for.
+///
+/// It cannot be copied, so its closure is handed from thread to thread without being retained on the way: that was a
+/// quarter of a call's instructions.
+struct ThreadCall: ~Copyable, Sendable {
+    /// The caller's closure as it is: to make one form of two, it would have to be wrapped, which allocates.
+    enum Body: ~Copyable, Sendable {
+        case withReactor(@Sendable (Reactor) throws -> Void)
+        case alone(@Sendable () throws -> Void)
+    }
+
+    private let body: Body
+    let registeredAt: CallSite
+
+    init(_ body: consuming Body, _ site: CallSite) {
+        self.body = body
+        registeredAt = site
+    }
+}
+
+extension ThreadCall: CallbackOrigin {
+    var kind: CallbackKind { .callFromThread }
+
+    @inline(__always)
+    func call(_ reactor: Reactor) throws {
+        switch body {
+        case .withReactor(let callback): try callback(reactor)
+        case .alone(let callback): try callback()
         }
     }
 }

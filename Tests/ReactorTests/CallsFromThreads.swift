@@ -119,6 +119,43 @@ import Testing
         #expect(log.value.entries == ["1", "2", "3"])
     }
 
+    /// Each asks for another, behind those that a chunk of the queue has no more room for.
+    @Test func callsThatAskForCallsGoOnInOrderOverManyChunks() throws {
+        let reactor = try IOTest.reactor()
+        let received = IOTest.Smuggled(Received(threads: 2))
+        let handle = reactor.handle
+        let count = 1_000
+        for number in 0..<count {
+            handle.callFromThread {
+                received.value.receive(number, from: 0)
+                handle.callFromThread { received.value.receive(number, from: 1) }
+            }
+        }
+        #expect(reactor.runOnce() == count)
+        #expect(received.value.next == [count, 0])
+        #expect(reactor.runOnce() == count)
+        #expect(received.value.next == [count, count])
+        #expect(received.value.outOfOrder == 0)
+    }
+
+    /// A nested pass makes what the outer one has left, and then what has come meanwhile.
+    @Test func nestedPassesGoOnInOrderOverManyChunks() throws {
+        let reactor = try IOTest.reactor()
+        let received = IOTest.Smuggled(Received(threads: 1))
+        let handle = reactor.handle
+        let count = 1_000
+        for number in 0..<count {
+            handle.callFromThread { reactor in
+                received.value.receive(number, from: 0)
+                handle.callFromThread { received.value.receive(count + number, from: 0) }
+                if number == 300 { reactor.runOnce() }
+            }
+        }
+        while reactor.runOnce() > 0 {}
+        #expect(received.value.next == [2 * count])
+        #expect(received.value.outOfOrder == 0)
+    }
+
     @Test func aCallThatWaitsInAPassDoesNotSleepWhileOthersAreToBeMade() throws {
         let reactor = try IOTest.reactor()
         let log = IOTest.Smuggled(IOTest.Log())
@@ -223,6 +260,23 @@ import Testing
         }
         #expect(captured == nil)
         handle.stop()
+    }
+
+    /// Not with the lock held, where it would wait for itself.
+    @Test func whatACallHoldsMayCallAsItIsReleased() throws {
+        var reactor: Reactor? = try IOTest.reactor()
+        let handle = try #require(reactor?.handle)
+        let refused = IOTest.Counter()
+        func hold() -> Held { Held { if !handle.callFromThread({ () in }) { refused.increment() } } }
+        func call() -> Bool {
+            let held = hold()
+            return handle.callFromThread { held.touch() }
+        }
+        #expect(call())
+        reactor = nil
+        #expect(refused.value == 1)
+        #expect(!call())
+        #expect(refused.value == 2)
     }
 
     @Test func callsThatWereWaitingWhenTheReactorWentAreReleased() throws {
@@ -361,6 +415,12 @@ import Testing
     }
 
     private final class Held: Sendable {
+        private let released: @Sendable () -> Void
+
+        init(released: @escaping @Sendable () -> Void = {}) { self.released = released }
+
+        deinit { released() }
+
         func touch() {}
     }
 

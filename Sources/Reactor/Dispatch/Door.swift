@@ -38,7 +38,7 @@ final class Door {
 
     /// Calls what `origin` registered.
     @inline(__always)
-    func enter<Origin: CallbackOrigin>(_ origin: Origin, _ input: Origin.Input) {
+    func enter<Origin: CallbackOrigin & ~Copyable>(_ origin: borrowing Origin, _ input: Origin.Input) {
         entered &+= 1
         if isObserved { return enterObserved(origin, input) }
         do {
@@ -54,7 +54,10 @@ final class Door {
 
     /// The same, with instruments that are told. Apart: without them the one branch is all that they cost.
     @inline(never)
-    private func enterObserved<Origin: CallbackOrigin>(_ origin: Origin, _ input: Origin.Input) {
+    private func enterObserved<Origin: CallbackOrigin & ~Copyable>(
+        _ origin: borrowing Origin,
+        _ input: Origin.Input
+    ) {
         tellBegin(origin.kind, origin.label, origin.registeredAt)
         do {
             try origin.call(input)
@@ -66,7 +69,7 @@ final class Door {
 
     /// Apart, so that the way without an error needs no room on the stack for a failure.
     @inline(never)
-    private func failed(_ origin: some CallbackOrigin, _ error: any Error) {
+    private func failed(_ origin: borrowing some CallbackOrigin & ~Copyable, _ error: any Error) {
         let traceback = traceback(of: error)
         // The callback has not to answer for the time that its report takes.
         if isObserved { tellEnd() }
@@ -216,7 +219,7 @@ extension Door {
 }
 
 /// Something registered, with a callback: what the door needs to know of it.
-protocol CallbackOrigin<Input> {
+protocol CallbackOrigin<Input>: ~Copyable {
     /// What the callback is given.
     associatedtype Input
     /// Calls it. For the door alone.
@@ -229,7 +232,7 @@ protocol CallbackOrigin<Input> {
     func follow(failure: any Error) -> CallbackFailure.Consequence
 }
 
-extension CallbackOrigin {
+extension CallbackOrigin where Self: ~Copyable {
     var label: String? { nil }
     func follow(failure: any Error) -> CallbackFailure.Consequence { .none }
 }

@@ -39,3 +39,24 @@ package struct OwnerThread {
 struct ThreadBound<Value>: @unchecked Sendable {
     let value: Value
 }
+
+/// A variable that belongs to one thread but is kept where others could reach it.
+///
+/// Behind a pointer: as a class's property it would be checked for exclusivity at run time, at each access. `body` must
+/// not come back here.
+@safe final class ThreadOwned<Value: ~Copyable>: @unchecked Sendable {
+    private let value: UnsafeMutablePointer<Value>
+
+    init(_ value: consuming Value) {
+        unsafe self.value = .allocate(capacity: 1)
+        unsafe self.value.initialize(to: value)
+    }
+
+    deinit {
+        unsafe value.deinitialize(count: 1)
+        unsafe value.deallocate()
+    }
+
+    @inline(__always)
+    func with<Result: ~Copyable>(_ body: (inout Value) -> Result) -> Result { unsafe body(&value.pointee) }
+}

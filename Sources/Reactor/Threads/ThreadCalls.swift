@@ -4,64 +4,71 @@ import Synchronization
 ///
 /// Every call is kept; only the wake-up is coalesced: the first one into an empty queue sends it, and the reactor looks
 /// whether the queue is empty before each sleep.
-final class ThreadCalls<Owner>: Sendable {
-    struct Call: Sendable, CallbackOrigin {
-        let body: @Sendable (Owner) throws -> Void
-        let registeredAt: CallSite
-        func call(_ owner: Owner) throws { try body(owner) }
-        var kind: CallbackKind { .callFromThread }
-    }
-
-    private struct State: Sendable {
-        var calls: [Call] = []
+final class ThreadCalls<Call: ~Copyable & Sendable>: Sendable {
+    private struct Incoming: ~Copyable {
+        var calls = ChunkedQueue<Call>()
         var isClosed = false
     }
 
-    private let state = ThreadLock(State())
-    private let hasCalls = Atomic<Bool>(false)
+    private let incoming = ThreadLock(Incoming())
+    private let hasIncoming = Atomic<Bool>(false)
+    /// What a pass has taken and not made yet: the reactor's thread's.
+    private let due = ThreadOwned(ChunkedQueue<Call>())
     private let wakeup: Wakeup
 
     init(wakeup: Wakeup) { self.wakeup = wakeup }
 
     /// Any thread. False, and the call is dropped, when the reactor is gone.
-    func add(_ call: Call) -> Bool {
-        let (isKept, isFirst) = state.withLock { state in
-            guard !state.isClosed else { return (false, false) }
-            state.calls.append(call)
-            guard state.calls.count == 1 else { return (true, false) }
-            hasCalls.store(true, ordering: .sequentiallyConsistent)
-            return (true, true)
+    func add(_ call: consuming Call) -> Bool {
+        let (isFirst, isClosed) = incoming.withLock(giving: call) { incoming, call in
+            incoming.calls.append(call)
+            guard incoming.calls.count == 1 else { return (false, incoming.isClosed) }
+            hasIncoming.store(true, ordering: .sequentiallyConsistent)
+            return (true, incoming.isClosed)
+        }
+        guard !isClosed else {
+            dropIncoming()
+            return false
         }
         if isFirst { wakeup.send() }
-        return isKept
+        return true
     }
 
-    /// Whether there is nothing to take. One load; a call added a moment later sends a wake-up of its own, which ends a
-    /// sleep that was announced before this was asked (`Wakeup.prepareToSleep`).
+    /// Whether there is nothing to make. A call added a moment later sends a wake-up of its own, which ends a sleep that
+    /// was announced before this was asked (`Wakeup.prepareToSleep`).
     @inline(__always)
-    var isEmpty: Bool { !hasCalls.load(ordering: .sequentiallyConsistent) }
+    var isEmpty: Bool { !hasIncoming.load(ordering: .sequentiallyConsistent) && due.with { $0.isEmpty } }
 
-    /// How many there are.
-    var count: Int { state.withLock { $0.calls.count } }
+    /// How many there are to make. For the reactor's thread.
+    var count: Int { due.with { $0.count } + incoming.withLock { $0.calls.count } }
 
-    /// All the calls there are now; `spare`, an empty array, takes their place, so that none is allocated.
-    func take(leaving spare: consuming [Call]) -> [Call] {
-        state.withLock { [spare] state in
-            var calls = spare
-            swap(&calls, &state.calls)
-            hasCalls.store(false, ordering: .relaxed)
-            return calls
+    /// Makes all the calls due that there are now, behind those that an outer pass has left, and tells how many it are.
+    func take() -> Int {
+        due.with { due in
+            incoming.withLock { incoming in
+                due.append(allOf: &incoming.calls)
+                hasIncoming.store(false, ordering: .relaxed)
+            }
+            return due.count
         }
     }
 
-    /// From now on no call is kept. What was waiting is released by the caller's thread.
+    /// The first of those that are due.
+    @inline(__always)
+    func next() -> Call? { due.with { $0.popFirst() } }
+
+    /// From now on no call is kept. What was waiting is released by the caller's thread, which is the reactor's.
     func close() {
-        // Released outside of the lock: what they hold may call back.
-        _ = state.withLock { state in
-            state.isClosed = true
-            let dropped = state.calls
-            state.calls = []
-            return dropped
-        }
+        incoming.withLock { $0.isClosed = true }
+        dropIncoming()
+        var dropped = ChunkedQueue<Call>()
+        due.with { swap(&$0, &dropped) }
+    }
+
+    /// Releases calls outside of the lock: what they hold may call back. That is why one that is refused is in the queue
+    /// for a moment, too; to leave it out, and release it later, took a tenth of the time of each that is kept.
+    private func dropIncoming() {
+        var dropped = ChunkedQueue<Call>()
+        incoming.withLock { swap(&$0.calls, &dropped) }
     }
 }
