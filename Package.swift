@@ -19,9 +19,10 @@ let package = Package(
         .systemLibrary(name: "CPrefetch"),
         .target(name: "CSignals"),
         .target(name: "CTraceback"),
+        .target(name: "Symbols", swiftSettings: settings),
         .target(
             name: "Reactor",
-            dependencies: ["CLibev", "CPrefetch", "CSignals", "CTraceback"],
+            dependencies: ["CLibev", "CPrefetch", "CSignals", "CTraceback", "Symbols"],
             swiftSettings: settings
         ),
         .systemLibrary(name: "CReactor", path: "include"),

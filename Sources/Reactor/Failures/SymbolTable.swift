@@ -1,10 +1,7 @@
-#if canImport(Runtime) && os(Linux)
-    internal import Runtime
-#endif
+internal import Symbols
 
-/// Names, files and lines for the addresses of a traceback, as the Swift runtime's own crash reporter finds them.
-///
-/// What was looked up is kept: a callback that fails again fails at the same place as a rule.
+/// Names, files and lines for the addresses of tracebacks. What was looked up is kept: a callback that fails again fails
+/// at the same place as a rule.
 final class SymbolTable: Sendable {
     static let shared = SymbolTable()
 
@@ -12,73 +9,26 @@ final class SymbolTable: Sendable {
 
     func frames(of addresses: [UInt]) -> [Traceback.Frame] {
         if let frames = known.withLock({ $0[addresses] }) { return frames }
-        let frames = lookUp(addresses)
+        let frames = Symbol.lookUp(addresses).map(Traceback.Frame.init)
         known.withLock { known in
             if known.count >= 256 { known.removeAll() }
             known[addresses] = frames
         }
         return frames
     }
-
-    #if canImport(Runtime) && os(Linux)
-        private func lookUp(_ addresses: [UInt]) -> [Traceback.Frame] {
-            guard let architecture = try? Backtrace.capture(limit: 1).architecture,
-                let backtrace = try? Backtrace(from: AddressDecoder(architecture: architecture, addresses: addresses)),
-                let symbolicated = backtrace.symbolicated(with: ImageMap.capture())
-            else { return addresses.map { _ in Traceback.Frame.unknown } }
-            return symbolicated.frames.compactMap { frame in
-                // Swift appends a null frame as an end mark.
-                frame.symbol == nil && frame.captured.originalProgramCounter.isNull ? nil : Traceback.Frame(frame)
-            }
-        }
-    #else
-        // There is a Runtime module from macOS 26 on only.
-        private func lookUp(_ addresses: [UInt]) -> [Traceback.Frame] { addresses.map { _ in .unknown } }
-    #endif
 }
 
 extension Traceback.Frame {
-    fileprivate static let unknown = Self(function: nil, path: nil, line: nil, image: nil, origin: .runtime)
-
-    /// The folder of our own sources, as the compiler writes it into the debug information.
-    private static let sources = #filePath.dropLast("Reactor/Failures/SymbolTable.swift".count)
-
-    #if canImport(Runtime) && os(Linux)
-        fileprivate init(_ frame: SymbolicatedBacktrace.Frame) {
-            guard let symbol = frame.symbol else {
-                self = .unknown
-                return
+    fileprivate init(_ symbol: Symbol) {
+        function = symbol.function
+        path = symbol.path
+        line = symbol.line
+        image = symbol.image
+        origin =
+            switch symbol.origin {
+            case .program: .program
+            case .reactor: .reactor
+            case .runtime: .runtime
             }
-            let location = symbol.sourceLocation.flatMap { $0.line > 0 ? $0 : nil }
-            function = symbol.rawName == "<unknown>" ? nil : Self.readable(symbol.name)
-            path = location?.path
-            line = location?.line
-            image = symbol.imageName
-            // Functions of the same machine code are merged into one (Tm) of no name and line of its own.
-            let isGlue =
-                frame.isSwiftThunk || frame.isSwiftRuntimeFailure || symbol.name.hasPrefix("@objc ")
-                || symbol.name.hasPrefix("partial apply for ") || symbol.rawName.hasSuffix("Tm")
-            let isOfSwift = symbol.imageName.hasPrefix("libswift") || symbol.rawName.hasPrefix("$ss")
-            let isUnknownC = location == nil && !symbol.rawName.hasPrefix("$s")
-            // A method that the program has added to a type of ours has our module's name as well.
-            let isOurs = symbol.rawName.hasPrefix("$s7Reactor") && path?.contains("Sources/Reactor/") != false
-            if isOurs || path?.hasPrefix(Self.sources) == true {
-                origin = .reactor
-            } else if isGlue || frame.isSystem || isUnknownC || isOfSwift {
-                origin = .runtime
-            } else {
-                origin = .program
-            }
-        }
-    #endif
-
-    /// What the compiler says of how it made a function is of no use here, and top-level code has no name.
-    private static func readable(_ name: String) -> String {
-        var name = name[...]
-        for prefix in ["specialized ", "merged ", "generic "] where name.hasPrefix(prefix) {
-            name = name.dropFirst(prefix.count)
-        }
-        if name.hasSuffix(" in ") { return name + "main" }
-        return name.hasSuffix("_main") ? "main" : String(name)
     }
 }
