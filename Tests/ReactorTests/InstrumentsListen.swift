@@ -234,6 +234,28 @@ import Testing
             }
         }
 
+        /// A thread that waits to be asked where it is may end meanwhile.
+        @Test func stuckThreadsMayEnd() async throws {
+            await #expect(processExitsWith: .success) {
+                unsafe setenv("REACTOR_STUCK", "2ms", 1)
+                let null = unsafe open("/dev/null", O_WRONLY)
+                dup2(null, STDERR_FILENO)
+                for _ in 0..<5 {
+                    let threads = (0..<16).map { _ in
+                        IOTest.Thread {
+                            let reactor = try? Reactor()
+                            for delay in 0..<3 {
+                                reactor?.callLater(.milliseconds(delay)) { spin(for: .milliseconds(20)) }
+                            }
+                            while reactor?.delayedCalls.isEmpty == false { reactor?.runOnce(timeout: .seconds(1)) }
+                        }
+                    }
+                    for thread in threads { thread.join() }
+                }
+                usleep(100_000)
+            }
+        }
+
         @Test(arguments: ["50", "-1ms", "fast", "ms"])
         func aMalformedVariableIsToldInOneLine(value: String) async throws {
             let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) { [value] in
