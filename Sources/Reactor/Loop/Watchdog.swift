@@ -24,6 +24,8 @@ final class Watchdog<Work: Sendable>: Sendable {
     private let report: @Sendable (Work, _ elapsed: UInt64) -> Void
     private let reportPlace: @Sendable (_ addresses: [UInt]) -> Bool
     private let watched = pthread_self()
+    /// In a forked child there is no thread, which may have had the lock.
+    private let generation = ForkWatch.generation
 
     /// Watches the calling thread, in which it unblocks the signal that asks it where it is. On the watchdog's thread
     /// `report` is called at once, since the program may not have much more time, and then `reportPlace`, which tells
@@ -66,12 +68,19 @@ final class Watchdog<Work: Sendable>: Sendable {
     }
 
     func begin(_ work: Work, at time: UInt64) {
+        guard ForkWatch.generation == generation else { return }
         state.withLock { $0 = State(work: work, began: time, isStopped: $0.isStopped) }
     }
 
-    func end() { state.withLock { $0.work = nil } }
+    func end() {
+        guard ForkWatch.generation == generation else { return }
+        state.withLock { $0.work = nil }
+    }
 
-    func stop() { state.withLock { $0.isStopped = true } }
+    func stop() {
+        guard ForkWatch.generation == generation else { return }
+        state.withLock { $0.isStopped = true }
+    }
 
     private func watch() {
         // A quarter of the limit late at most, which nobody notices, and without a lock for each callback to wait on.
