@@ -254,6 +254,30 @@ import Testing
             #expect(folded.reduce(0, +) == 9_998)
         }
 
+        /// It is asked for in the middle of a report.
+        @Test func anErrorsDescriptionMayUseTheReactor() async throws {
+            struct Busy: Error, CustomStringConvertible {
+                let pass: @Sendable () -> Void
+                var description: String {
+                    pass()
+                    return "busy"
+                }
+            }
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+                let reactor = try Reactor(backend: backendUnderTest())
+                let smuggled = IOTest.Smuggled(reactor)
+                reactor.callLater(.zero) {
+                    reactor.callLater(.zero) { throw Mishap(1) }
+                    throw Busy { smuggled.value.runOnce() }
+                }
+                reactor.runOnce()
+            }
+            let report = standardError(of: result)
+            for error in ["busy", "mishap 1"] {
+                #expect(report.filter { $0.hasPrefix("Unhandled error") && $0.hasSuffix(": \(error)") }.count == 1)
+            }
+        }
+
         /// With nothing else to do the loop says within a second how often it was.
         @Test(.timeLimit(.minutes(15)))
         func anIdleLoopStillTellsOfAStormThatIsOver() async throws {
