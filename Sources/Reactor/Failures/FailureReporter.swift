@@ -45,6 +45,7 @@ struct FailureReporter {
     /// Reports the counts that are due, or with `all` those that are not yet, too.
     mutating func summarize(all: Bool) {
         let now = MonotonicClock.now()
+        guard all || now >= summaryDue else { return }
         summaryDue = .max
         for (identity, occurrences) in recent where occurrences.folded > 0 {
             if all || now - occurrences.since >= Self.second {
