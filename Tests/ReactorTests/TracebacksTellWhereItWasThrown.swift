@@ -82,6 +82,19 @@ import Testing
             #expect(lines(log.failures.first) == [line])
         }
 
+        @Test func anErrorThatWasNotThrownHasNotTheTracebackOfAnotherOfItsType() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.callLater(.zero) {
+                try? climb()
+                let site = CallSite(fileID: #fileID, line: #line)
+                reactor.report(CallbackFailure(error: Mishap(1), kind: .callFromThread, registeredAt: site))
+            }
+            reactor.runOnce()
+            #expect(log.mishaps == [1])
+            #expect(log.failures.first?.traceback == nil)
+        }
+
         @Test func errorsOfTheCleanUpDoNotHideTheOneThatCounts() throws {
             let reactor = try makeReactor()
             let log = FailureLog(of: reactor)
