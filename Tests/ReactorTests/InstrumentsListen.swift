@@ -54,6 +54,22 @@ import Testing
         #expect(listener.runs.map(\.due) == deadlines)
     }
 
+    /// One that was for instruments which are gone is not taken for another callback's.
+    @Test func aDeadlineThatNobodyWasToldOfIsForgotten() throws {
+        let reactor = try makeReactor(clock: nil)
+        let first = Listener()
+        reactor.addInstrument(first)
+        reactor.callLater(.zero) { reactor.removeInstrument(first) }
+        reactor.callLater(.zero) {}
+        #expect(reactor.runOnce() == 2)
+        let second = Listener()
+        reactor.addInstrument(second)
+        reactor.handle.callFromThread { _ in }
+        reactor.runOnce()
+        #expect(second.runs.map(\.kind) == [.callFromThread])
+        #expect(second.runs.map(\.due) == [nil])
+    }
+
     /// Reported once, and the callbacks go on.
     @Test func anInstrumentThatThrowsIsReportedAndRemoved() throws {
         final class Thrower: ReactorInstrument {
