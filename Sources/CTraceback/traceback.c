@@ -130,17 +130,22 @@ static void will_throw_typed(void *value, const void *type, const void *conforma
         record->type = type;
         walk(*(uintptr_t *)__builtin_frame_address(0), recorder->end, &record->stack);
     }
-    atomic_load_explicit(&next_typed_hook, memory_order_acquire)(value, type, conformance);
+    void (*next)(void *, const void *, const void *) = atomic_load_explicit(&next_typed_hook, memory_order_acquire);
+    if (next) next(value, type, conformance);
 }
 
 static atomic_bool installed;
+// Whether the runtime makes boxes for the errors of `throws(Type)` functions: for somebody else, who asked for the others
+// alone before us, and would get none of these if we asked for them.
+static atomic_bool boxes_are_made;
 
 static void install(void) {
     if (atomic_exchange(&installed, true)) return;
-    atomic_store(&next_hook, atomic_exchange(&_swift_willThrow, will_throw));
-    // Somebody else, such as a test runner, who would keep those errors from us.
     atomic_store(&next_typed_hook, atomic_load(&_swift_willThrowTypedImpl));
-    if (atomic_load(&next_typed_hook)) atomic_store(&_swift_willThrowTypedImpl, will_throw_typed);
+    atomic_store(&next_hook, atomic_load(&_swift_willThrow));
+    atomic_store(&_swift_willThrow, will_throw);
+    atomic_store(&boxes_are_made, atomic_load(&next_hook) && !atomic_load(&next_typed_hook));
+    if (!atomic_load(&boxes_are_made)) atomic_store(&_swift_willThrowTypedImpl, will_throw_typed);
 }
 
 ctraceback_recorder *ctraceback_make(void) {
@@ -176,9 +181,11 @@ void ctraceback_disarm(ctraceback_armed previous) {
 
 int ctraceback_take(ctraceback_recorder *recorder, const void *error, uintptr_t *addresses) {
     struct record *record = find(recorder, error);
-    // One of a `throws(Type)` function got its box, or another one, after it was thrown.
+    // One of a `throws(Type)` function got its box, or another one, after it was thrown. Where no boxes are made, what had
+    // one was another error of that type.
     struct record *last = &recorder->records[(recorder->next - 1) % records];
-    if (!record && last->type == type_of(error)) record = last;
+    bool may_be_last = !last->error || atomic_load_explicit(&boxes_are_made, memory_order_relaxed);
+    if (!record && may_be_last && last->type == type_of(error)) record = last;
     if (!record) return 0;
     memcpy(addresses, record->stack.addresses, record->stack.count * sizeof *addresses);
     forget(record);

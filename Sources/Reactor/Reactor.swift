@@ -377,6 +377,8 @@ public final class Reactor {
         } catch {
             fatalError("After a fork: \(error)")
         }
+        // The thread that watched is the parent's.
+        if let limit = door.instrument(StuckCallbackInstrument.self)?.limit { setStuckCallbackLimit(limit) }
     }
 
     private func fire(_ event: SystemEvent) {

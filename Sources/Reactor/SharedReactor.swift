@@ -49,6 +49,8 @@ extension Reactor {
         if let path = Environment.value("REACTOR_TIMELINE") {
             do {
                 addInstrument(try Timeline(path: path))
+                // A program may end without `run`, or in the middle of it.
+                ProcessEnd.call { Reactor.flushTimelineAtExit() }
             } catch {
                 StandardError.write("REACTOR_TIMELINE: \(error) Going on without.\n")
             }
@@ -59,6 +61,11 @@ extension Reactor {
         case let value?:
             StandardError.write("REACTOR_SNAPSHOT: \"\(value)\" is neither 0 nor 1. Going on without.\n")
         }
+    }
+
+    private static func flushTimelineAtExit() {
+        guard let reactor = installed.withLock({ $0 })?.value, reactor.owner.isCurrent else { return }
+        reactor.door.instrument(Timeline.self)?.flush()
     }
 
     private func printSnapshots() {

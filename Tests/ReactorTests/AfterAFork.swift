@@ -88,6 +88,35 @@ import Testing
         #expect(IOTest.run(reactor) { calls == 1 })
     }
 
+    #if os(Linux)
+        /// The thread that watches is not there in the child.
+        @Test func aStuckCallbackIsReportedInTheChildToo() async {
+            await #expect(processExitsWith: .success) {
+                try AfterAFork.aStuckCallbackIsReportedInTheChildToo(IOTest.OwnProcess())
+            }
+        }
+    #endif
+
+    private static func aStuckCallbackIsReportedInTheChildToo(_ process: IOTest.OwnProcess) throws {
+        // It does not allow a forked process to make threads.
+        if io_has_thread_sanitizer() { return }
+        let reactor = try IOTest.reactor()
+        reactor.stuckCallbackLimit = .milliseconds(5)
+        reactor.runOnce()
+        let child = test_fork()
+        if child == 0 {
+            let pipe = io_pipe()
+            dup2(pipe.second, STDERR_FILENO)
+            var request = pollfd(fd: pipe.first, events: Int16(POLLIN), revents: 0)
+            var isReported = false
+            reactor.callLater(.zero) { isReported = unsafe poll(&request, 1, 30_000) == 1 }
+            reactor.runOnce(timeout: .seconds(1))
+            _exit(isReported ? 0 : 1)
+        }
+        let status = io_wait(child)
+        #expect(status == 0, "the child ended with \(status)")
+    }
+
     enum Deed: String, CaseIterable, Codable {
         case cancelsAtOnce, cancelsAfterAPass, closesAndCancels, pausesAndResumes, dropsTheReactor, removesAll
     }

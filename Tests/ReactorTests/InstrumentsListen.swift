@@ -54,6 +54,22 @@ import Testing
         #expect(listener.runs.map(\.due) == deadlines)
     }
 
+    /// One that was for instruments which are gone is not taken for another callback's.
+    @Test func aDeadlineThatNobodyWasToldOfIsForgotten() throws {
+        let reactor = try makeReactor(clock: nil)
+        let first = Listener()
+        reactor.addInstrument(first)
+        reactor.callLater(.zero) { reactor.removeInstrument(first) }
+        reactor.callLater(.zero) {}
+        #expect(reactor.runOnce() == 2)
+        let second = Listener()
+        reactor.addInstrument(second)
+        reactor.handle.callFromThread { _ in }
+        reactor.runOnce()
+        #expect(second.runs.map(\.kind) == [.callFromThread])
+        #expect(second.runs.map(\.due) == [nil])
+    }
+
     /// Reported once, and the callbacks go on.
     @Test func anInstrumentThatThrowsIsReportedAndRemoved() throws {
         final class Thrower: ReactorInstrument {
@@ -231,6 +247,28 @@ import Testing
                 #expect(text.contains("Stuck callback: a delayed call (Main.swift:14, after 0.0 s) has held the loop "))
                 // Where it is, and not where it began.
                 #expect(text.contains("  dawdle(reading:) "))
+            }
+        }
+
+        /// A thread that waits to be asked where it is may end meanwhile.
+        @Test func stuckThreadsMayEnd() async throws {
+            await #expect(processExitsWith: .success) {
+                unsafe setenv("REACTOR_STUCK", "2ms", 1)
+                let null = unsafe open("/dev/null", O_WRONLY)
+                dup2(null, STDERR_FILENO)
+                for _ in 0..<5 {
+                    let threads = (0..<16).map { _ in
+                        IOTest.Thread {
+                            let reactor = try? Reactor()
+                            for delay in 0..<3 {
+                                reactor?.callLater(.milliseconds(delay)) { spin(for: .milliseconds(20)) }
+                            }
+                            while reactor?.delayedCalls.isEmpty == false { reactor?.runOnce(timeout: .seconds(1)) }
+                        }
+                    }
+                    for thread in threads { thread.join() }
+                }
+                usleep(100_000)
             }
         }
 

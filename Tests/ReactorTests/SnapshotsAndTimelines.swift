@@ -115,6 +115,67 @@ import Testing
             }
             #expect(contents(of: path).contains(#""site":"Main.swift:8""#))
         }
+
+        @Test func aProgramThatMakesItsOwnPassesHasItsTimelineAtItsEnd() async throws {
+            let path: String = temporaryPath()
+            defer { unsafe unlink(path) }
+            await #expect(processExitsWith: .success) { [path = path as String] in
+                unsafe setenv("REACTOR_TIMELINE", path, 1)
+                Reactor.shared.callLater(.zero, fileID: "Program/Main.swift", line: 8) {}
+                Reactor.shared.runOnce()
+                exit(EXIT_SUCCESS)
+            }
+            #expect(contents(of: path).contains(#""site":"Main.swift:8""#))
+        }
+
+        /// Told once, and the loop goes on: neither SIGPIPE nor a full pipe or disk ends or stops it.
+        @Test(arguments: ["closed", "full", "/dev/full"])
+        func aTimelineThatCannotBeWrittenOnIsTold(output: String) async throws {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) { [output] in
+                unsafe signal(SIGPIPE, SIG_DFL)
+                let path: String = output.hasPrefix("/") ? output : temporaryPath()
+                defer { if path != output { unsafe unlink(path) } }
+                if path != output { try #require(unsafe mkfifo(path, 0o600) == 0) }
+                let reader = path != output ? unsafe open(path, O_RDONLY | O_NONBLOCK) : -1
+                let reactor = try Reactor(backend: backendUnderTest())
+                let timeline = try Timeline(path: path)
+                reactor.addInstrument(timeline)
+                if output == "closed" { close(reader) }
+                var made = 0
+                for _ in 0..<3_000 { reactor.callLater(.zero) { made += 1 } }
+                #expect(reactor.runOnce() == 3_000)
+                #expect(made == 3_000)
+                timeline.flush()
+            }
+            let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+            let reason = ["closed": "Broken pipe", "full": "Resource temporarily unavailable"][output]
+            let lines = text.split(separator: "\n").filter { $0.contains("cannot be written") }
+            #expect(lines.count == 1)
+            #expect(lines.first?.contains("(\(reason ?? "No space left on device")); ") == true)
+            #expect(lines.first?.hasSuffix("Going on without the rest of it.") == true)
+        }
+
+        @Test func aPipeThatNobodyReadsIsNotWaitedFor() throws {
+            let path: String = temporaryPath()
+            try #require(unsafe mkfifo(path, 0o600) == 0)
+            defer { unsafe unlink(path) }
+            #expect(throws: FileError(path: path, number: ENXIO)) { try Timeline(path: path) }
+        }
+
+        @Test func aClosedStandardErrorIsNotTheTimeline() async throws {
+            let path: String = temporaryPath()
+            defer { unsafe unlink(path) }
+            await #expect(processExitsWith: .success) { [path = path as String] in
+                let reactor = try Reactor(backend: backendUnderTest())
+                close(STDERR_FILENO)
+                let timeline = try Timeline(path: path)
+                reactor.addInstrument(timeline)
+                reactor.callLater(.zero) { throw Mishap(1) }
+                reactor.runOnce()
+                timeline.flush()
+            }
+            #expect(!contents(of: path).split(separator: "\n").contains { $0.hasPrefix("Unhandled") })
+        }
     #endif
 
     @Test func aTimelineHasAWaitAndEachCallbackWithItsCallSite() throws {

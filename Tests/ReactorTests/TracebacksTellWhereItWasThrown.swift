@@ -82,6 +82,19 @@ import Testing
             #expect(lines(log.failures.first) == [line])
         }
 
+        @Test func anErrorThatWasNotThrownHasNotTheTracebackOfAnotherOfItsType() throws {
+            let reactor = try makeReactor()
+            let log = FailureLog(of: reactor)
+            reactor.callLater(.zero) {
+                try? climb()
+                let site = CallSite(fileID: #fileID, line: #line)
+                reactor.report(CallbackFailure(error: Mishap(1), kind: .callFromThread, registeredAt: site))
+            }
+            reactor.runOnce()
+            #expect(log.mishaps == [1])
+            #expect(log.failures.first?.traceback == nil)
+        }
+
         @Test func errorsOfTheCleanUpDoNotHideTheOneThatCounts() throws {
             let reactor = try makeReactor()
             let log = FailureLog(of: reactor)
@@ -252,6 +265,30 @@ import Testing
                 return Int(line.split(separator: " ")[3].filter(\.isNumber))
             }
             #expect(folded.reduce(0, +) == 9_998)
+        }
+
+        /// It is asked for in the middle of a report.
+        @Test func anErrorsDescriptionMayUseTheReactor() async throws {
+            struct Busy: Error, CustomStringConvertible {
+                let pass: @Sendable () -> Void
+                var description: String {
+                    pass()
+                    return "busy"
+                }
+            }
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+                let reactor = try Reactor(backend: backendUnderTest())
+                let smuggled = IOTest.Smuggled(reactor)
+                reactor.callLater(.zero) {
+                    reactor.callLater(.zero) { throw Mishap(1) }
+                    throw Busy { smuggled.value.runOnce() }
+                }
+                reactor.runOnce()
+            }
+            let report = standardError(of: result)
+            for error in ["busy", "mishap 1"] {
+                #expect(report.filter { $0.hasPrefix("Unhandled error") && $0.hasSuffix(": \(error)") }.count == 1)
+            }
         }
 
         /// With nothing else to do the loop says within a second how often it was.

@@ -186,7 +186,7 @@ final class DelayedCalls {
         while true {
             let deadline = queue.nextDeadline
             guard let call = queue.next() else { return }
-            if clock == nil { door.due = ReactorInstant(nanoseconds: deadline) }
+            if clock == nil, door.isObserved { door.due = ReactorInstant(nanoseconds: deadline) }
             door.enter(call)
             call.identity.end()
         }

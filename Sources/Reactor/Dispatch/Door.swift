@@ -135,7 +135,8 @@ final class Door {
     }
 
     private func write(_ failure: CallbackFailure) {
-        reporter.report(failure, tracebacks)
+        let headline = failure.headline
+        reporter.report(failure, headline: headline, tracebacks)
         summaryDue = reporter.summaryDue
     }
 

@@ -5,7 +5,9 @@ extension CallbackFailure: CustomStringConvertible {
 
     /// One sentence with the kind, the place of registration and the error; the traceback, if there is one; and one
     /// sentence with the consequence, if any.
-    public func report(_ style: TracebackStyle) -> String {
+    public func report(_ style: TracebackStyle) -> String { report(style, headline: headline) }
+
+    func report(_ style: TracebackStyle, headline: String) -> String {
         var lines = [headline]
         if let traceback = traceback?.lines(style), !traceback.isEmpty {
             lines.append("Traceback (most recent call first):")

@@ -25,10 +25,11 @@ struct FailureReporter {
     /// When there is a count to be reported; `UInt64.max` for never.
     private(set) var summaryDue = UInt64.max
 
-    mutating func report(_ failure: CallbackFailure, _ style: TracebackStyle) {
+    /// `headline` is that of the failure. It is made before: an error's description may use the reactor, and fail.
+    mutating func report(_ failure: CallbackFailure, headline: String, _ style: TracebackStyle) {
         let now = MonotonicClock.now()
         let addresses = failure.traceback?.addresses ?? []
-        let identity = Identity(headline: failure.headline, addresses: addresses)
+        let identity = Identity(headline: headline, addresses: addresses)
         if let known = recent[identity], now - known.since >= Self.second { finish(identity, now) }
         guard recent[identity]?.reported != 2 else {
             recent[identity]?.folded += 1
@@ -36,7 +37,7 @@ struct FailureReporter {
             return
         }
         let showsTraceback = Self.count(addresses, in: &shown, now)
-        StandardError.write(failure.report(showsTraceback ? style : .off) + "\n")
+        StandardError.write(failure.report(showsTraceback ? style : .off, headline: headline) + "\n")
         // From now on: the first time, looking the symbols up may have taken long.
         _ = Self.count(identity, in: &recent, MonotonicClock.now())
     }
@@ -44,6 +45,7 @@ struct FailureReporter {
     /// Reports the counts that are due, or with `all` those that are not yet, too.
     mutating func summarize(all: Bool) {
         let now = MonotonicClock.now()
+        guard all || now >= summaryDue else { return }
         summaryDue = .max
         for (identity, occurrences) in recent where occurrences.folded > 0 {
             if all || now - occurrences.since >= Self.second {

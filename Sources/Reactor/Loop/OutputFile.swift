@@ -6,15 +6,24 @@
     import Musl
 #endif
 
-/// A file that is written from its beginning, a block at a time.
+/// A file that is written from its beginning, a block at a time. Writing to it neither ends the program nor keeps it
+/// waiting for long, and a forked child leaves it to its parent.
 final class OutputFile {
+    private let path: String
     private let descriptor: Int32
+    private let process = getpid()
+    private var isLost = false
     private var block: [UInt8] = []
     private static let blockSize = 1 << 16
 
     /// Makes it, or empties it. Throws `FileError` where that cannot be done.
     init(path: String) throws(FileError) {
-        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        // With a closed standard error it would otherwise get that one's number, and the reports.
+        let fillers = Descriptor.occupyStandardNumbers()
+        defer { Descriptor.release(fillers) }
+        self.path = path
+        // A pipe that nobody reads is an error then, and not waited for.
+        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0o644)
         guard descriptor >= 0 else { throw FileError(path: path, number: errno) }
     }
 
@@ -24,26 +33,44 @@ final class OutputFile {
     }
 
     func write(_ text: String) {
+        guard !isLost else { return }
         block.append(contentsOf: text.utf8)
         if block.count >= Self.blockSize { flush() }
     }
 
-    /// Hands over what was written to the system. What it does not take is lost: a full disk must not stop the loop.
+    /// Hands over what was written to the system. If it does not take that, a line on standard error says so, and the rest
+    /// is lost: a full disk must not stop the loop.
     func flush() {
-        var rest = block[...]
-        while !rest.isEmpty {
-            let written = unsafe rest.withUnsafeBytes { bytes in
-                #if canImport(Darwin)
-                    unsafe Darwin.write(descriptor, bytes.baseAddress, bytes.count)
-                #elseif canImport(Glibc)
-                    unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-                #else
-                    unsafe Musl.write(descriptor, bytes.baseAddress, bytes.count)
-                #endif
+        guard !isLost, getpid() == process else { return block.removeAll() }
+        StandardError.withSignalBlocked(SIGPIPE) {
+            var rest = block[...]
+            while !rest.isEmpty {
+                let written = unsafe rest.withUnsafeBytes { bytes in
+                    #if canImport(Darwin)
+                        unsafe Darwin.write(descriptor, bytes.baseAddress, bytes.count)
+                    #elseif canImport(Glibc)
+                        unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+                    #else
+                        unsafe Musl.write(descriptor, bytes.baseAddress, bytes.count)
+                    #endif
+                }
+                if written > 0 {
+                    rest = rest.dropFirst(written)
+                } else if errno == EAGAIN {
+                    var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    if unsafe poll(&request, 1, 100) == 0 { return lose(EAGAIN) }
+                } else if errno != EINTR {
+                    return lose(errno)
+                }
             }
-            if written > 0 { rest = rest.dropFirst(written) } else if errno != EINTR { break }
         }
         block.removeAll(keepingCapacity: true)
+    }
+
+    private func lose(_ number: Int32) {
+        isLost = true
+        block = []
+        StandardError.write("\(FileError(path: path, number: number)) Going on without the rest of it.\n")
     }
 }
 

@@ -37,7 +37,7 @@ enum StandardError {
     }
 
     /// Runs `body` with the signal held back from this thread, and takes back one that `body` itself raised.
-    private static func withSignalBlocked(_ signal: Int32, _ body: () -> Void) {
+    static func withSignalBlocked(_ signal: Int32, _ body: () -> Void) {
         var blocked = sigset_t()
         var pending = sigset_t()
         unsafe sigemptyset(&blocked)

@@ -24,6 +24,8 @@ final class Watchdog<Work: Sendable>: Sendable {
     private let report: @Sendable (Work, _ elapsed: UInt64) -> Void
     private let reportPlace: @Sendable (_ addresses: [UInt]) -> Bool
     private let watched = pthread_self()
+    /// In a forked child there is no thread, which may have had the lock.
+    private let generation = ForkWatch.generation
 
     /// Watches the calling thread, in which it unblocks the signal that asks it where it is. On the watchdog's thread
     /// `report` is called at once, since the program may not have much more time, and then `reportPlace`, which tells
@@ -66,12 +68,19 @@ final class Watchdog<Work: Sendable>: Sendable {
     }
 
     func begin(_ work: Work, at time: UInt64) {
+        guard ForkWatch.generation == generation else { return }
         state.withLock { $0 = State(work: work, began: time, isStopped: $0.isStopped) }
     }
 
-    func end() { state.withLock { $0.work = nil } }
+    func end() {
+        guard ForkWatch.generation == generation else { return }
+        state.withLock { $0.work = nil }
+    }
 
-    func stop() { state.withLock { $0.isStopped = true } }
+    func stop() {
+        guard ForkWatch.generation == generation else { return }
+        state.withLock { $0.isStopped = true }
+    }
 
     private func watch() {
         // A quarter of the limit late at most, which nobody notices, and without a lock for each callback to wait on.
@@ -92,18 +101,45 @@ final class Watchdog<Work: Sendable>: Sendable {
                 // Where it was asked in the middle of a call, nothing may be known of its callers.
                 for _ in 0..<10 {
                     // The signal that asks may well end what it waits for: looked at before, and not after.
-                    guard state.withLock({ $0.began == began && $0.work != nil }), !reportPlace(sample()) else { break }
+                    guard let addresses = sample(began), !reportPlace(addresses) else { break }
                     usleep(1_000)
                 }
             }
         }
     }
 
-    private func sample() -> [UInt] {
-        unsafe [UInt](unsafeUninitializedCapacity: ctraceback_limit) { addresses, count in
-            unsafe count = Int(ctraceback_sample(watched, addresses.baseAddress))
+    /// Where the watched thread is; nil where it has done what it began then. It may be gone after that, so it is asked
+    /// while it cannot go on.
+    private func sample(_ began: UInt64) -> [UInt]? {
+        let question = Question { [self] signal in
+            state.withLock { state in
+                guard state.began == began, state.work != nil, !state.isStopped else { return false }
+                return pthread_kill(watched, signal) == 0
+            }
         }
+        let addresses = unsafe [UInt](unsafeUninitializedCapacity: ctraceback_limit) { addresses, count in
+            let context = unsafe Unmanaged.passUnretained(question).toOpaque()
+            unsafe count = Int(ctraceback_sample(watched, askQuestion, context, addresses.baseAddress))
+        }
+        return question.wasAsked ? addresses : nil
     }
+}
+
+/// How a thread is asked where it is, and whether it was.
+private final class Question {
+    private let send: (Int32) -> Bool
+    private(set) var wasAsked = false
+    init(_ send: @escaping (Int32) -> Bool) { self.send = send }
+
+    func ask(_ signal: Int32) -> Bool {
+        wasAsked = send(signal)
+        return wasAsked
+    }
+}
+
+private let askQuestion: @convention(c) (UnsafeMutableRawPointer?, Int32) -> Bool = { context, signal in
+    guard let context = unsafe context else { return false }
+    return unsafe Unmanaged<Question>.fromOpaque(context).takeUnretainedValue().ask(signal)
 }
 
 /// What a new thread is to do.

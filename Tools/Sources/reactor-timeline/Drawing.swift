@@ -149,8 +149,12 @@ struct Drawing {
 
     private func number(_ value: Double) -> String { String(format: "%.2f", value) }
 
+    /// XML has no control characters, not even escaped.
     private func escaped(_ text: String) -> String {
-        text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
+        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 ? " " : $0 })).replacingOccurrences(
+            of: "&",
+            with: "&amp;"
+        ).replacingOccurrences(of: "<", with: "&lt;")
             .replacingOccurrences(of: ">", with: "&gt;")
     }
 

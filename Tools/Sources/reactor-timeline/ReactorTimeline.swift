@@ -33,7 +33,7 @@ import Foundation
     }
 
     func run() throws {
-        var trace = try Trace(json: try String(contentsOfFile: file, encoding: .utf8))
+        var trace = try Trace(json: String(decoding: try Data(contentsOf: URL(fileURLWithPath: file)), as: UTF8.self))
         if from != nil || to != nil {
             trace = trace.between((from ?? 0) * 1_000, (to ?? .infinity) * 1_000)
             guard !trace.events.isEmpty else { throw TraceError.empty }

@@ -39,7 +39,8 @@ struct Trace {
     init(json: String) throws {
         let decoder = JSONDecoder()
         var events: [Event] = []
-        let lines = json.split(whereSeparator: \.isNewline)
+        // Names may have line ends of other kinds in them.
+        let lines = json.utf8.split(whereSeparator: { $0 == 10 || $0 == 13 }).map { String(Substring($0)) }
         for (number, line) in lines.enumerated() {
             let text = line.trimmingCharacters(in: CharacterSet(charactersIn: "[], "))
             guard !text.isEmpty else { continue }

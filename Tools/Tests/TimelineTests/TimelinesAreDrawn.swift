@@ -41,6 +41,15 @@ import Testing
         #expect(try Trace(json: broken).events.count == 2)
     }
 
+    @Test func namesMayHaveAnyCharacters() throws {
+        let name = #"a\u0001b\u000a<c>"# + "\u{2028}d\u{85}e"
+        let trace = try Trace(json: Self.json.replacingOccurrences(of: "a delayed call", with: name))
+        #expect(trace.events.count == 4)
+        let svg = Drawing(trace: trace, slow: 50_000).svg()
+        #expect(svg.contains("a b &lt;c&gt;\u{2028}d\u{85}e (Main.swift:8)"))
+        #expect(XMLParser(data: Data(svg.utf8)).parse())
+    }
+
     @Test func onlyAPartOfItCanBeDrawn() throws {
         let part = try Trace(json: Self.json).between(165_000, .infinity)
         #expect(part.events.map(\.site) == ["Main.swift:9"])
