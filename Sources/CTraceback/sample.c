@@ -54,13 +54,15 @@ int ctraceback_sample(pthread_t thread, ctraceback_ask ask, void *context, uintp
         if (ask(context, SIGURG)) {
             struct timespec pause = {.tv_nsec = 1000000};
             for (int i = 0; i < 1000 && atomic_load(&taken) != number; i++) nanosleep(&pause, 0);
-            if (atomic_load(&taken) == number) count = frame_count;
+            // The first two are the handler's own, and what the system puts below it. Where it was in the middle of a
+            // call, there may be no others.
+            if (atomic_load(&taken) == number && frame_count > 2) count = frame_count - 2;
         }
         // Answered or not, it is not answered any more.
         atomic_store(&taken, number);
         if (sigaction(SIGURG, 0, &current) == 0 && current.sa_sigaction == handle) sigaction(SIGURG, &previous, 0);
     }
-    memcpy(addresses, frames, count * sizeof *addresses);
+    memcpy(addresses, frames + 2, count * sizeof *addresses);
     pthread_mutex_unlock(&lock);
     return count;
 }
