@@ -26,7 +26,7 @@ extension CallbackFailure: CustomStringConvertible {
     }
 
     /// The report's first sentence.
-    var headline: String {
+    package var headline: String {
         "Unhandled error in \(kind.description(label: label, place: place)): \(error)"
     }
 }
