@@ -65,6 +65,12 @@ test: libev ## run every test, once on each backend
 	@$(SWIFT) build --build-tests $(FLAGS)
 	$(call run_suite,debug build,$(FLAGS))
 
+# A package of its own: the reactor's does not fetch swift-log.
+.PHONY: test-logging
+test-logging: libev ## what ReactorLogging, of the trait Logging, hands to swift-log
+	@$(SWIFT) build --build-tests --package-path Tests/Logging $(FLAGS)
+	$(TEST_ENVIRONMENT) $(SWIFT) test --skip-build --package-path Tests/Logging $(FLAGS)
+
 RELEASE := -c release -Xswiftc -enable-testing $(FLAGS) --scratch-path .build-release
 .PHONY: test-release
 test-release: libev ## the same, in a release build
@@ -136,5 +142,5 @@ bench-report: ## refresh the tables in the documents from the latest results and
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf .build .build-* Examples/.build Examples/.build-* Tools/.build Benchmarks/.build Benchmarks/.build-* \
+	@rm -rf .build .build-* Examples/.build Examples/.build-* Tools/.build Tests/Logging/.build Benchmarks/.build Benchmarks/.build-* \
 	    Benchmarks/Peers/nio/.build

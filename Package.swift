@@ -9,8 +9,14 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "ReactorLogging", targets: ["ReactorLogging"]),
         .library(name: "swiftreactor", type: .dynamic, targets: ["ReactorC"]),
     ],
+    traits: [
+        .trait(name: "Logging", description: "ReactorLogging: reports go to swift-log, which is fetched for that.")
+    ],
+    // Neither fetched nor built without the trait.
+    dependencies: [.package(url: "https://github.com/apple/swift-log", from: "1.16.0")],
     targets: [
         .systemLibrary(
             name: "CLibev",
@@ -23,6 +29,14 @@ let package = Package(
         .target(
             name: "Reactor",
             dependencies: ["CLibev", "CPrefetch", "CSignals", "CTraceback", "Symbols"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ReactorLogging",
+            dependencies: [
+                "Reactor",
+                .product(name: "Logging", package: "swift-log", condition: .when(traits: ["Logging"])),
+            ],
             swiftSettings: settings
         ),
         .systemLibrary(name: "CReactor", path: "include"),

@@ -79,6 +79,7 @@ public final class Reactor {
         door.onFailure = nil
         door.onSlowCallback = nil
         door.summarize(all: true)
+        door.outlet = nil
         threadCalls.close()
         calls.close()
         _ = watchers.removeAll()
@@ -259,6 +260,12 @@ public final class Reactor {
         var failure = failure
         if failure.traceback == nil { failure.traceback = door.traceback(of: failure.error) }
         door.report(failure)
+    }
+
+    /// Sends reports to `outlet` in place of standard error; nil puts that back.
+    package func report(to outlet: (any ReportOutlet)?, _ site: CallSite) {
+        owner.check("Reactor.report(to:)", site)
+        door.outlet = outlet
     }
 
     // MARK: A pass

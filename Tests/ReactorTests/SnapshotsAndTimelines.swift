@@ -132,7 +132,7 @@ import Testing
         @Test(arguments: ["closed", "full", "/dev/full"])
         func aTimelineThatCannotBeWrittenOnIsTold(output: String) async throws {
             let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) { [output] in
-                unsafe signal(SIGPIPE, SIG_DFL)
+                signal(SIGPIPE, SIG_DFL)
                 let path: String = output.hasPrefix("/") ? output : temporaryPath()
                 defer { if path != output { unsafe unlink(path) } }
                 if path != output { try #require(unsafe mkfifo(path, 0o600) == 0) }

@@ -17,7 +17,10 @@ final class Door {
 
     /// Where errors were thrown.
     let throwRecorder = ThrowRecorder()
-    private var reporter = FailureReporter()
+    private let reporter = FailureReporter()
+    /// Takes the reports in place of standard error.
+    var outlet: (any ReportOutlet)?
+    private var isWriting = false
     /// When `summarize` has something to say; `UInt64.max` for never.
     private(set) var summaryDue = UInt64.max
 
@@ -87,7 +90,7 @@ final class Door {
         )
     }
 
-    /// Hands a failure to the handler, or to standard error where there is none, or where the handler is what failed.
+    /// Hands a failure to the handler, or to the outlet where there is none, or where the handler is what failed.
     @inline(never)
     func report(_ failure: CallbackFailure) {
         if isObserved { tell { try $0.callbackFailed(failure) } }
@@ -109,13 +112,13 @@ final class Door {
         }
     }
 
-    /// Hands a slow callback to its handler, or to standard error where there is none, or where that throws.
+    /// Hands a slow callback to its handler, or to the outlet where there is none, or where that throws.
     func report(_ slow: SlowCallback) {
         do {
-            guard let onSlowCallback else { return StandardError.write("\(slow)\n") }
+            guard let onSlowCallback else { return write { $0.write(slow) } }
             try onSlowCallback(slow)
         } catch {
-            StandardError.write("\(slow)\n")
+            write { $0.write(slow) }
             report(
                 CallbackFailure(
                     error: error,
@@ -135,15 +138,22 @@ final class Door {
     }
 
     private func write(_ failure: CallbackFailure) {
-        let headline = failure.headline
-        reporter.report(failure, headline: headline, tracebacks)
+        write { reporter.report(failure, tracebacks, to: $0) }
         summaryDue = reporter.summaryDue
+    }
+
+    /// What comes out of an outlet's own use of the reactor goes to standard error.
+    private func write(_ report: (any ReportOutlet) -> Void) {
+        guard let outlet, !isWriting else { return report(StandardErrorOutlet()) }
+        isWriting = true
+        defer { isWriting = false }
+        report(outlet)
     }
 
     /// Says how often failures were repeated, where the time for it has come, or with `all` at once.
     @inline(never)
     func summarize(all: Bool = false) {
-        reporter.summarize(all: all)
+        write { reporter.summarize(all: all, to: $0) }
         summaryDue = reporter.summaryDue
     }
 }

@@ -28,7 +28,7 @@ extension CallbackFailure: CustomStringConvertible {
     }
 
     /// The report's first sentence.
-    var headline: String {
+    package var headline: String {
         let label = label ?? (error as? any ForeignError)?.label
         return "Unhandled error in \(kind.description(label: label, place: place)): \(error)"
     }

@@ -1,6 +1,8 @@
-/// Writes failures to standard error, and folds those that repeat one another, so that a storm of them drowns neither
-/// the log nor the loop: two are reported in full, and of the others, once a second, how many they were.
-struct FailureReporter {
+/// Folds failures that repeat one another, so that a storm of them drowns neither the log nor the loop: two are reported
+/// in full, and of the others, once a second, how many they were.
+///
+/// A class: what it reports to may use the reactor, and so come back while it is being told.
+final class FailureReporter {
     /// What tells failures apart: those that read the same and were thrown at the same place are the same.
     private struct Identity: Hashable {
         let headline: String
@@ -12,6 +14,23 @@ struct FailureReporter {
         var folded = 0
         /// Since when they are counted.
         var since: UInt64
+        /// What is repeated, where some are folded. Without the error, which may hold anything.
+        var repeated: Callback?
+
+        /// Not yet where they came while another report was written.
+        func isOver(_ now: UInt64) -> Bool { now > since && now - since >= second }
+
+        mutating func fold(_ failure: CallbackFailure) {
+            folded += 1
+            if repeated != nil { return }
+            repeated = Callback(kind: failure.kind, label: failure.label, registeredAt: failure.registeredAt)
+        }
+    }
+
+    private struct Callback {
+        let kind: CallbackKind
+        let label: String?
+        let registeredAt: CallSite
     }
 
     private static let second: UInt64 = 1_000_000_000
@@ -25,31 +44,33 @@ struct FailureReporter {
     /// When there is a count to be reported; `UInt64.max` for never.
     private(set) var summaryDue = UInt64.max
 
-    /// `headline` is that of the failure. It is made before: an error's description may use the reactor, and fail.
-    mutating func report(_ failure: CallbackFailure, headline: String, _ style: TracebackStyle) {
+    func report(_ failure: CallbackFailure, _ style: TracebackStyle, to outlet: any ReportOutlet) {
+        // Made once and before anything else: an error's description may use the reactor, and fail there.
+        let headline = failure.headline
         let now = MonotonicClock.now()
         let addresses = failure.traceback?.addresses ?? []
         let identity = Identity(headline: headline, addresses: addresses)
-        if let known = recent[identity], now - known.since >= Self.second { finish(identity, now) }
+        if let known = recent[identity], known.isOver(now) { finish(identity, now, outlet) }
         guard recent[identity]?.reported != 2 else {
-            recent[identity]?.folded += 1
+            recent[identity]?.fold(failure)
             summaryDue = min(summaryDue, recent[identity].map { $0.since + Self.second } ?? .max)
             return
         }
         let showsTraceback = Self.count(addresses, in: &shown, now)
-        StandardError.write(failure.report(showsTraceback ? style : .off, headline: headline) + "\n")
+        outlet.write(failure, headline: headline, showsTraceback ? style : .off)
         // From now on: the first time, looking the symbols up may have taken long.
         _ = Self.count(identity, in: &recent, MonotonicClock.now())
     }
 
     /// Reports the counts that are due, or with `all` those that are not yet, too.
-    mutating func summarize(all: Bool) {
+    func summarize(all: Bool, to outlet: any ReportOutlet) {
         let now = MonotonicClock.now()
         guard all || now >= summaryDue else { return }
         summaryDue = .max
-        for (identity, occurrences) in recent where occurrences.folded > 0 {
-            if all || now - occurrences.since >= Self.second {
-                finish(identity, now)
+        for identity in recent.keys {
+            guard let occurrences = recent[identity], occurrences.folded > 0 else { continue }
+            if all || occurrences.isOver(now) {
+                finish(identity, max(now, occurrences.since), outlet)
             } else {
                 summaryDue = min(summaryDue, occurrences.since + Self.second)
             }
@@ -58,11 +79,11 @@ struct FailureReporter {
 
     /// Counts one more in this second; false where there were two already.
     private static func count<Key>(_ key: Key, in table: inout [Key: Occurrences], _ now: UInt64) -> Bool {
-        if let known = table[key], now - known.since < second {
+        if let known = table[key], !known.isOver(now) {
             guard known.reported < 2 else { return false }
             table[key]?.reported += 1
         } else {
-            if table.count >= limit { table = table.filter { now - $0.value.since < second || $0.value.folded > 0 } }
+            if table.count >= limit { table = table.filter { !$0.value.isOver(now) || $0.value.folded > 0 } }
             if table.count < limit { table[key] = Occurrences(since: now) }
         }
         return true
@@ -70,12 +91,39 @@ struct FailureReporter {
 
     /// Says how many came in the time that is over. Where some did, the storm is taken to go on; where none did, the next
     /// one is reported in full.
-    private mutating func finish(_ identity: Identity, _ now: UInt64) {
-        guard let occurrences = recent.removeValue(forKey: identity), occurrences.folded > 0 else { return }
+    private func finish(_ identity: Identity, _ now: UInt64, _ outlet: any ReportOutlet) {
+        guard let occurrences = recent.removeValue(forKey: identity), let callback = occurrences.repeated else {
+            return
+        }
         recent[identity] = Occurrences(reported: 2, since: now)
-        let times = "\(occurrences.folded.grouped) more time\(occurrences.folded == 1 ? "" : "s")"
-        let tenths = (now - occurrences.since) / (Self.second / 10)
-        StandardError.write("The same failure \(times) in \(tenths / 10).\(tenths % 10) s: \(identity.headline)\n")
+        outlet.write(
+            RepeatedFailure(
+                headline: identity.headline,
+                kind: callback.kind,
+                label: callback.label,
+                registeredAt: callback.registeredAt,
+                count: occurrences.folded,
+                duration: Duration(wholeNanoseconds: now - occurrences.since)
+            )
+        )
+    }
+}
+
+/// A failure that came again and again, and how often it was not reported for that.
+package struct RepeatedFailure: CustomStringConvertible {
+    package let headline: String
+    package let kind: CallbackKind
+    package let label: String?
+    package let registeredAt: CallSite
+    package let count: Int
+    /// In which these came.
+    package let duration: Duration
+
+    /// `The same failure 9,998 more times in 1.0 s: Unhandled error in a delayed call (Main.swift:14): mishap 1`
+    package var description: String {
+        let tenths = duration.nanosecondsRoundedUp / 100_000_000
+        let times = "\(count.grouped) more time\(count == 1 ? "" : "s")"
+        return "The same failure \(times) in \(tenths / 10).\(tenths % 10) s: \(headline)"
     }
 }
 
