@@ -3,9 +3,20 @@ import Foundation
 /// Draws a trace as an SVG that stands alone: one row for the loop, one for each place where callbacks were registered,
 /// time from left to right. Where the loop sleeps all rows are empty.
 struct Drawing {
-    let trace: Trace
+    private let trace: Trace
     /// A callback that takes longer, in microseconds, is marked as slow.
-    let slow: Double
+    private let slow: Double
+    private let begin: Double
+    private let end: Double
+    private let callbacks: [Trace.Event]
+
+    init(trace: Trace, slow: Double) {
+        self.trace = trace
+        self.slow = slow
+        begin = trace.events.map(\.begin).min() ?? 0
+        end = max(trace.events.map(\.end).max() ?? 0, begin + 1)
+        callbacks = trace.events.filter { $0.category == .callback }
+    }
 
     private let left = 210.0
     private let right = 24.0
@@ -13,16 +24,14 @@ struct Drawing {
     private let rowHeight = 30.0
     private let top = 64.0
 
-    private var begin: Double { trace.events.map(\.begin).min() ?? 0 }
-    private var end: Double { max(trace.events.map(\.end).max() ?? 0, begin + 1) }
-
-    private var callbacks: [Trace.Event] { trace.events.filter { $0.category == .callback } }
-
     /// The rows, in the order of their first callback.
     private var places: [String] {
         var places: [String] = []
-        for callback in callbacks where !places.contains(callback.site) { places.append(callback.site) }
-        return Array(places.prefix(24))
+        for callback in callbacks where !places.contains(callback.site) {
+            places.append(callback.site)
+            if places.count == 24 { break }
+        }
+        return places
     }
 
     private func x(_ time: Double) -> Double { left + (time - begin) / (end - begin) * (width - left - right) }
@@ -104,7 +113,11 @@ struct Drawing {
             text(16, y + 14, place, "text"),
             text(16, y + 26, "\(calls.first?.name ?? ""), \(calls.count)×", "faint", #"font-size="10""#),
         ]
+        var drawn = -1.0
         for call in calls {
+            // Of a million, hardly one in a thousand has a place of its own in the picture.
+            if call.duration <= slow, x(call.end) < drawn + 0.2 { continue }
+            drawn = x(call.end)
             let late = call.late.map { $0 > 0 ? ", \(time($0)) late" : "" } ?? ""
             let isSlow = call.duration > slow
             let title = "\(call.name) (\(place)): \(time(call.duration))\(late)"

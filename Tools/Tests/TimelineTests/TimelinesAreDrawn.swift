@@ -50,6 +50,18 @@ import Testing
         #expect(XMLParser(data: Data(svg.utf8)).parse())
     }
 
+    /// A file may have a million of them, and a slow one must not be lost among the others.
+    @Test func ofManyCallbacksThoseAreDrawnThatCanBeToldApart() throws {
+        let lines = (0..<20_000).map { number in
+            let times = #""ts":\#(number * 10),"dur":\#(number == 10_000 ? 60_000 : 1)"#
+            return #"{"name":"a","cat":"callback",\#(times),"args":{"site":"Main.swift:8"}}"#
+        }
+        let svg = Drawing(trace: try Trace(json: lines.joined(separator: "\n")), slow: 50_000).svg()
+        let bars = svg.split(separator: "\n").filter { $0.contains("(Main.swift:8): ") }
+        #expect((500..<5_000).contains(bars.count))
+        #expect(bars.filter { $0.contains(#"class="slow""#) }.count == 1)
+    }
+
     @Test func onlyAPartOfItCanBeDrawn() throws {
         let part = try Trace(json: Self.json).between(165_000, .infinity)
         #expect(part.events.map(\.site) == ["Main.swift:9"])
