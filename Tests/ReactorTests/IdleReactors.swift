@@ -35,8 +35,10 @@ import Testing
             reactor.callLater(.zero) { for call in calls where call.isActive { try call.cancel() } }
         case .callsThatWereMade: for number in 0..<100 { reactor.callLater(.microseconds(number)) {} }
         case .callThatWasPutOff:
-            let call = reactor.callLater(.milliseconds(5)) {}
-            reactor.callLater(.zero) { try call.reset(to: .seconds(3_600)) }
+            var call: DelayedCall?
+            // Asked for first, so that it is made first.
+            reactor.callLater(.zero) { try call?.reset(to: .seconds(3_600)) }
+            call = reactor.callLater(.milliseconds(5)) {}
         case .timeout: reactor.runOnce(timeout: .milliseconds(1))
         case .quietDescriptor: try reactor.addReader(ends[0]) { Issue.record("nothing was written") }
         case .callFromThread: for _ in 0..<100 { reactor.handle.callFromThread {} }
