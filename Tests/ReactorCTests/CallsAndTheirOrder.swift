@@ -208,7 +208,7 @@ struct CallsAndTheirOrder {
         let callback = Callback()
         let sources = [
             loop.io(pipe.reader, label: "io", Callback()), loop.later(after: patience, label: "call", callback),
-            loop.every(patience, Callback()), loop.signal(SIGUSR2, label: "signal", Callback()),
+            loop.every(patience, Callback()), loop.signal(SIGWINCH, label: "signal", Callback()),
             loop.whenRunning(Callback()),
         ]
         var pointers = [OpaquePointer?](repeating: nil, count: 8)
@@ -229,7 +229,7 @@ struct CallsAndTheirOrder {
         }
         #expect(labels == ["io", "call", nil, "signal", nil])
         #expect(reactor_source_number(sources[0].source) == pipe.reader)
-        #expect(reactor_source_number(sources[3].source) == SIGUSR2)
+        #expect(reactor_source_number(sources[3].source) == SIGWINCH)
         var userdata: UnsafeMutableRawPointer?
         #expect(reactor_source_userdata(sources[1].source, &userdata) == 0)
         #expect(userdata == Unmanaged.passUnretained(callback).toOpaque())

@@ -105,6 +105,8 @@ final class Loop {
         }
     }
 
+    /// A signal is for one reactor of a process at a time, so each test that has no process of its own takes another one;
+    /// those of ReactorTests take SIGHUP, SIGUSR1, SIGUSR2 and the last real-time signal.
     @discardableResult
     func signal(_ signal: Int32, label: String? = nil, _ callback: Callback) -> Registered {
         Registered {
