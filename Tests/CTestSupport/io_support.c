@@ -364,6 +364,11 @@ bool io_wait_readable(int fd) {
     return poll(&request, 1, 60000) == 1;
 }
 
+bool io_wait_hang_up(int fd) {
+    struct pollfd request = {.fd = fd};
+    return poll(&request, 1, 300000) == 1;
+}
+
 bool io_is_blocked(int signal) {
     sigset_t mask;
     return pthread_sigmask(SIG_BLOCK, 0, &mask) == 0 && sigismember(&mask, signal) == 1;

@@ -97,6 +97,13 @@ enum IOTest {
             _ = systemClose(number)
         }
 
+        /// Closes this end of a pipe or the like, and returns when the other one shows it. That is not at once where
+        /// another test's thread is about to start a program, which has a copy of this end until it has begun.
+        func hangUp(on other: File) {
+            close()
+            #expect(io_wait_hang_up(other.number))
+        }
+
         func write(_ count: Int = 1) { _ = io_write(number, count) }
 
         @discardableResult

@@ -88,6 +88,8 @@ enum io_disposition io_disposition(int signal);
 void io_unblock_signals(void);
 // Waits, a minute at most.
 bool io_wait_readable(int fd);
+// Waits for the hang-up or error that the close of the other end is to `fd`, five minutes at most.
+bool io_wait_hang_up(int fd);
 bool io_is_blocked(int signal);
 // For the calling thread; whether it was blocked before.
 bool io_block_signal(int signal, bool blocked);
