@@ -221,6 +221,13 @@ size_t io_raise_descriptor_limit(void) {
     return limit.rlim_cur;
 }
 
+void io_lower_descriptor_limit(size_t limit) {
+    struct rlimit current;
+    if (getrlimit(RLIMIT_NOFILE, &current) != 0 || current.rlim_cur <= limit) return;
+    current.rlim_cur = limit;
+    setrlimit(RLIMIT_NOFILE, &current);
+}
+
 // Starts a program with no signal blocked, as threads of a pool have them.
 static pid_t spawn(char *arguments[], const posix_spawn_file_actions_t *actions) {
     posix_spawnattr_t attributes;

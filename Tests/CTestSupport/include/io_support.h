@@ -60,6 +60,8 @@ bool io_is_open(int fd);
 int io_poll(int fd);
 // How many descriptors may be open, after raising that as far as possible.
 size_t io_raise_descriptor_limit(void);
+// Allows no numbers from `limit` on.
+void io_lower_descriptor_limit(size_t limit);
 
 // Starts a program (cat) that holds `fd` open until `control`, the reading end of a pipe, comes to its end. -1 on failure.
 pid_t io_spawn_holder(int fd, int control);
