@@ -89,12 +89,12 @@ struct io_pair io_tcp_pair(void) {
     if (listener < 0) return none;
     int client = io_tcp_connecting(io_tcp_port(listener));
     struct pollfd request = {.fd = listener, .events = POLLIN};
-    poll(&request, 1, 10000);
+    poll(&request, 1, 300000);
     int server = accept(listener, 0, 0);
     close(listener);
     if (client < 0 || server < 0) return none;
     struct pollfd connected = {.fd = client, .events = POLLOUT};
-    poll(&connected, 1, 10000);
+    poll(&connected, 1, 300000);
     return prepared_pair(client, server);
 }
 
@@ -368,7 +368,7 @@ void io_raise(int signal) {
 
 bool io_wait_readable(int fd) {
     struct pollfd request = {.fd = fd, .events = POLLIN};
-    return poll(&request, 1, 60000) == 1;
+    return poll(&request, 1, 300000) == 1;
 }
 
 bool io_wait_hang_up(int fd) {

@@ -42,7 +42,7 @@ import Testing
         /// Waits for the descriptor and makes a pass, as often as it takes; false if nothing comes for a long time.
         func run(until isDone: () -> Bool) -> Bool {
             while !isDone() {
-                guard hasSomethingToDo(within: 60_000) else { return false }
+                guard hasSomethingToDo(within: 300_000) else { return false }
                 reactor.dispatch()
             }
             return true
@@ -418,7 +418,7 @@ import Testing
                 reactor.dispatch()
                 host.settle()
                 pipe.writer.write()
-                let isShown = host.hasSomethingToDo(within: 60_000)
+                let isShown = host.hasSomethingToDo(within: 300_000)
                 host.settle()
                 _exit(isShown && calls == 1 ? 0 : 1)
             }

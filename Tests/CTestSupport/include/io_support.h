@@ -88,7 +88,7 @@ enum io_disposition { io_is_default, io_is_ignored, io_is_counted, io_is_other }
 enum io_disposition io_disposition(int signal);
 // For the calling thread.
 void io_unblock_signals(void);
-// Waits, a minute at most.
+// Waits, five minutes at most.
 bool io_wait_readable(int fd);
 // Waits for the hang-up or error that the close of the other end is to `fd`, five minutes at most.
 bool io_wait_hang_up(int fd);
