@@ -55,20 +55,23 @@ import Testing
         // the reactor's past, which takes less than 10 ms, is over.
         let handle = reactor.handle
         var before = Usage()
-        var after = Usage()
+        var pollsBefore = 0
         reactor.callLater(.milliseconds(20)) {
             before = Usage.ofThisThread
+            pollsBefore = IOTest.polls(of: reactor)
             DispatchQueue(label: "another thread").async {
                 usleep(250_000)
                 handle.stop()
             }
         }
         try reactor.runUntilStopped()
-        after = Usage.ofThisThread
+        let after = Usage.ofThisThread
 
-        // A loop that spins, or wakes up each millisecond, has ten times as much even where it shares its processor.
-        #expect(after.processorTime - before.processorTime < .milliseconds(10))
-        #expect(after.sleeps - before.sleeps < 25)
+        // A loop that spins, or wakes up each millisecond, has many more, and where it has the processor for itself more
+        // than twice as much of the rest. What a pass costs is the machine's business.
+        #expect(IOTest.polls(of: reactor) - pollsBefore <= IOTest.fewPolls)
+        #expect(after.processorTime - before.processorTime < .milliseconds(100))
+        #expect(after.sleeps - before.sleeps < 100)
     }
 }
 
