@@ -89,12 +89,12 @@ struct io_pair io_tcp_pair(void) {
     if (listener < 0) return none;
     int client = io_tcp_connecting(io_tcp_port(listener));
     struct pollfd request = {.fd = listener, .events = POLLIN};
-    poll(&request, 1, 10000);
+    poll(&request, 1, 300000);
     int server = accept(listener, 0, 0);
     close(listener);
     if (client < 0 || server < 0) return none;
     struct pollfd connected = {.fd = client, .events = POLLOUT};
-    poll(&connected, 1, 10000);
+    poll(&connected, 1, 300000);
     return prepared_pair(client, server);
 }
 
@@ -219,6 +219,13 @@ size_t io_raise_descriptor_limit(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur;
+}
+
+void io_lower_descriptor_limit(size_t limit) {
+    struct rlimit current;
+    if (getrlimit(RLIMIT_NOFILE, &current) != 0 || current.rlim_cur <= limit) return;
+    current.rlim_cur = limit;
+    setrlimit(RLIMIT_NOFILE, &current);
 }
 
 // Starts a program with no signal blocked, as threads of a pool have them.
@@ -361,7 +368,12 @@ void io_raise(int signal) {
 
 bool io_wait_readable(int fd) {
     struct pollfd request = {.fd = fd, .events = POLLIN};
-    return poll(&request, 1, 60000) == 1;
+    return poll(&request, 1, 300000) == 1;
+}
+
+bool io_wait_hang_up(int fd) {
+    struct pollfd request = {.fd = fd};
+    return poll(&request, 1, 300000) == 1;
 }
 
 bool io_is_blocked(int signal) {

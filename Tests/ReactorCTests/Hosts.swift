@@ -20,7 +20,7 @@ struct Hosts {
         let descriptor = reactor_poll_fd(loop.pointer)
         while !condition() {
             var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&request, 1, 30_000) == 1 else { return false }
+            guard poll(&request, 1, Int32(patience / 1_000_000)) == 1 else { return false }
             reactor_dispatch(loop.pointer)
         }
         return true

@@ -36,7 +36,7 @@ struct Ownership {
         let pipe = try loop.pipe()
         for register in [
             { loop.later(after: patience, $0) }, { loop.every(patience, $0) }, { loop.whenRunning($0) },
-            { loop.io(pipe.reader, $0) }, { loop.signal(SIGHUP, $0) },
+            { loop.io(pipe.reader, $0) }, { loop.signal(SIGPROF, $0) },
         ] as [(Callback) -> Registered] {
             let callback = Callback()
             let source = register(callback)
@@ -77,7 +77,7 @@ struct Ownership {
         loop.io(pipe.reader, callbacks[1])
         loop.every(patience, callbacks[2])
         _ = loop.whenRunning(callbacks[3])
-        loop.signal(SIGUSR1, callbacks[4])
+        loop.signal(SIGVTALRM, callbacks[4])
         loop.later(callbacks[5])
         loop.fromThread(callbacks[6])
         #expect(loop.release() == 0)

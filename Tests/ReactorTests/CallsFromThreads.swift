@@ -161,8 +161,8 @@ import Testing
         let log = IOTest.Smuggled(IOTest.Log())
         reactor.handle.callFromThread { reactor in
             let before = reactor.now
-            reactor.runOnce(timeout: .seconds(5))
-            log.value.add(before.duration(to: reactor.now) < .seconds(5) ? "awake" : "asleep")
+            reactor.runOnce(timeout: IOTest.patience)
+            log.value.add(before.duration(to: reactor.now) < IOTest.patience ? "awake" : "asleep")
         }
         reactor.handle.callFromThread { log.value.add("second") }
         reactor.runOnce()
@@ -408,7 +408,7 @@ import Testing
 
     /// So that a call that is lost fails the test instead of hanging it. It comes late enough to wake nobody in time.
     private func stopWhenHopeless(_ reactor: Reactor) {
-        reactor.callLater(.seconds(200)) { [unowned reactor] in
+        reactor.callLater(.seconds(800)) { [unowned reactor] in
             Issue.record("calls or wake-ups were lost")
             try reactor.stop()
         }

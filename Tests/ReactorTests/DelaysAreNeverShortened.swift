@@ -54,13 +54,15 @@ import Testing
         let clock = SuspendingClock()
         var asked = clock.now
         var passed: Duration?
-        let call = reactor.callLater(.milliseconds(10)) {
-            passed = asked.duration(to: clock.now)
-            try reactor.stop()
-        }
+        var call: DelayedCall?
+        // Asked for first, so that it is made first.
         reactor.callLater(.milliseconds(5)) {
             asked = clock.now
-            try call.reset(to: .milliseconds(25))
+            try call?.reset(to: .milliseconds(25))
+        }
+        call = reactor.callLater(.milliseconds(10)) {
+            passed = asked.duration(to: clock.now)
+            try reactor.stop()
         }
         try reactor.runUntilStopped()
         #expect(try #require(passed) >= .milliseconds(25))
@@ -78,9 +80,9 @@ import Testing
                 made += 1
                 if made == 200 { try reactor.stop() }
                 if let other = others.popLast() { try other.cancel() }
-                if let other = others.last { try other.reset(to: .microseconds(random.below(3_000) + 100_000_000)) }
+                if let other = others.last { try other.reset(to: .microseconds(random.below(3_000) + 3_600_000_000)) }
             }
-            others.append(reactor.callLater(.seconds(100)) {})
+            others.append(reactor.callLater(.seconds(3_600)) {})
         }
         try reactor.runUntilStopped()
         #expect(made == 200)

@@ -92,7 +92,7 @@ import Testing
                 throw Mishap(1)
             }
             kill(getpid(), SIGUSR1)
-            reactor.runOnce(timeout: .seconds(30))
+            reactor.runOnce(timeout: IOTest.patience)
             #expect(log.mishaps == [1])
             #expect(log.failures.first?.kind == .signalWatcher(signal: SIGUSR1))
             #expect(log.failures.first?.registeredAt.description == "Main.swift:5")

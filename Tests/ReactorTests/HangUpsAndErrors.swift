@@ -23,7 +23,7 @@ import Testing
         }
         pipe.writer.write()
         reactor.runOnce()
-        pipe.writer.close()
+        pipe.writer.hangUp(on: pipe.reader)
         reactor.runOnce()
         #expect(seen == [[true, false, false], [true, true, false]])
         #expect(reactor.readers.isEmpty)
@@ -39,7 +39,7 @@ import Testing
         }
         reactor.runOnce()
         #expect(seen.isEmpty)
-        pipe.reader.close()
+        pipe.reader.hangUp(on: pipe.writer)
         reactor.runOnce()
         #expect(seen == [[true, true]])
     }
@@ -110,7 +110,7 @@ import Testing
             calls[1] += 1
             other.reader.drain()
         }
-        pipe.writer.close()
+        pipe.writer.hangUp(on: pipe.reader)
         for _ in 0..<3 { reactor.runOnce() }
         #expect(calls == [3, 0])
         other.writer.write()
@@ -129,7 +129,7 @@ import Testing
         let watcher = try reactor.addReader(sockets.near.number) { calls += 1 }
         let writer = try reactor.addWriter(sockets.near.number) {}
         reactor.runOnce()
-        sockets.far.close()
+        sockets.far.hangUp(on: sockets.near)
         reactor.runOnce()
         #expect(calls == 1)
         switch rest {
@@ -164,7 +164,7 @@ import Testing
         reactor.runOnce()
         watcher.pause()
         reactor.runOnce()
-        pipe.writer.close()
+        pipe.writer.hangUp(on: pipe.reader)
         reactor.runOnce()
         #expect(IOTest.pollsWhileIdle(reactor) <= IOTest.fewPolls)
         #expect(calls == 0)

@@ -22,8 +22,8 @@ enum IOTest {
         return backend
     }()
 
-    /// Longer than anything takes on a machine that works; what waits that long has failed.
-    static let patience = Duration.seconds(30)
+    /// Longer than anything takes on a machine that works, however busy it is; what waits that long has failed.
+    static let patience = Duration.seconds(300)
 
     static func reactor() throws -> Reactor { try Reactor(backend: backend) }
 
@@ -35,7 +35,7 @@ enum IOTest {
         /// A hang ends the process with SIGALRM, so that the test fails; a write into a pipe that nobody reads does not
         /// end it.
         init() {
-            alarm(300)
+            alarm(800)
             io_ignore_signal(SIGPIPE)
             Files.ofProcess.withLock { $0 = Files() }
         }
@@ -95,6 +95,13 @@ enum IOTest {
             guard isOpen else { return }
             isOpen = false
             _ = systemClose(number)
+        }
+
+        /// Closes this end of a pipe or the like, and returns when the other one shows it. That is not at once where
+        /// another test's thread is about to start a program, which has a copy of this end until it has begun.
+        func hangUp(on other: File) {
+            close()
+            #expect(io_wait_hang_up(other.number))
         }
 
         func write(_ count: Int = 1) { _ = io_write(number, count) }

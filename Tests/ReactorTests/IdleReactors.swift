@@ -35,8 +35,10 @@ import Testing
             reactor.callLater(.zero) { for call in calls where call.isActive { try call.cancel() } }
         case .callsThatWereMade: for number in 0..<100 { reactor.callLater(.microseconds(number)) {} }
         case .callThatWasPutOff:
-            let call = reactor.callLater(.milliseconds(5)) {}
-            reactor.callLater(.zero) { try call.reset(to: .seconds(3_600)) }
+            var call: DelayedCall?
+            // Asked for first, so that it is made first.
+            reactor.callLater(.zero) { try call?.reset(to: .seconds(3_600)) }
+            call = reactor.callLater(.milliseconds(5)) {}
         case .timeout: reactor.runOnce(timeout: .milliseconds(1))
         case .quietDescriptor: try reactor.addReader(ends[0]) { Issue.record("nothing was written") }
         case .callFromThread: for _ in 0..<100 { reactor.handle.callFromThread {} }
@@ -53,20 +55,23 @@ import Testing
         // the reactor's past, which takes less than 10 ms, is over.
         let handle = reactor.handle
         var before = Usage()
-        var after = Usage()
+        var pollsBefore = 0
         reactor.callLater(.milliseconds(20)) {
             before = Usage.ofThisThread
+            pollsBefore = IOTest.polls(of: reactor)
             DispatchQueue(label: "another thread").async {
                 usleep(250_000)
                 handle.stop()
             }
         }
         try reactor.runUntilStopped()
-        after = Usage.ofThisThread
+        let after = Usage.ofThisThread
 
-        // A loop that spins, or wakes up each millisecond, has ten times as much even where it shares its processor.
-        #expect(after.processorTime - before.processorTime < .milliseconds(10))
-        #expect(after.sleeps - before.sleeps < 25)
+        // A loop that spins, or wakes up each millisecond, has many more, and where it has the processor for itself more
+        // than twice as much of the rest. What a pass costs is the machine's business.
+        #expect(IOTest.polls(of: reactor) - pollsBefore <= IOTest.fewPolls)
+        #expect(after.processorTime - before.processorTime < .milliseconds(100))
+        #expect(after.sleeps - before.sleeps < 100)
     }
 }
 

@@ -265,10 +265,10 @@ import Testing
 }
 
 extension Reactor {
-    /// Runs with its signal handlers; ends the process with status 9 where nothing stops it within half a minute.
+    /// Runs with its signal handlers; ends the process with status 9 where nothing stops it within five minutes.
     @discardableResult
     fileprivate func runOrExit() throws -> StopReason {
-        let watchdog = callLater(.seconds(30)) { exit(9) }
+        let watchdog = callLater(IOTest.patience) { exit(9) }
         let reason = try run()
         try watchdog.cancel()
         return reason

@@ -63,17 +63,17 @@ func callbackWithCaptive(released: @escaping () -> Void) -> () -> Void {
 extension Reactor {
     /// Runs until stopped. Leaves SIGINT and SIGTERM, which tests in one process would take from each other, alone.
     ///
-    /// Where nothing stops it within half a minute, a thread does, and it is an issue of the test.
+    /// Where nothing stops it within five minutes, a thread does, and it is an issue of the test.
     func runUntilStopped(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let handle = handle
         let watchdog = DispatchSource.makeTimerSource()
         watchdog.setEventHandler {
             handle.callFromThread { reactor in
-                Issue.record("nothing stopped the reactor for 30 seconds", sourceLocation: sourceLocation)
+                Issue.record("nothing stopped the reactor for five minutes", sourceLocation: sourceLocation)
                 try reactor.stop()
             }
         }
-        watchdog.schedule(deadline: .now() + 30)
+        watchdog.schedule(deadline: .now() + 300)
         watchdog.activate()
         defer { watchdog.cancel() }
         try run(installSignalHandlers: false)

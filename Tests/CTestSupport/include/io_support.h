@@ -60,6 +60,8 @@ bool io_is_open(int fd);
 int io_poll(int fd);
 // How many descriptors may be open, after raising that as far as possible.
 size_t io_raise_descriptor_limit(void);
+// Allows no numbers from `limit` on.
+void io_lower_descriptor_limit(size_t limit);
 
 // Starts a program (cat) that holds `fd` open until `control`, the reading end of a pipe, comes to its end. -1 on failure.
 pid_t io_spawn_holder(int fd, int control);
@@ -86,8 +88,10 @@ enum io_disposition { io_is_default, io_is_ignored, io_is_counted, io_is_other }
 enum io_disposition io_disposition(int signal);
 // For the calling thread.
 void io_unblock_signals(void);
-// Waits, a minute at most.
+// Waits, five minutes at most.
 bool io_wait_readable(int fd);
+// Waits for the hang-up or error that the close of the other end is to `fd`, five minutes at most.
+bool io_wait_hang_up(int fd);
 bool io_is_blocked(int signal);
 // For the calling thread; whether it was blocked before.
 bool io_block_signal(int signal, bool blocked);
