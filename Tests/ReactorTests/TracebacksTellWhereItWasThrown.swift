@@ -39,8 +39,8 @@ import Testing
             #expect(!traceback.lines(.short).contains { $0.contains("callDue") || $0.contains("swift_") })
             let full = traceback.lines(.full)
             #expect(full.count > traceback.lines(.short).count)
-            #expect(full.contains { $0.hasPrefix("DelayedCalls.callDue()") && $0.contains("DelayedCall.swift:") })
-            #expect(full.contains { $0.hasPrefix("Reactor.pass") })
+            // The others may be part of it in a release build.
+            #expect(full.contains { $0.hasPrefix("Reactor.pass") && $0.contains("Reactor.swift:") })
         }
 
         @Test(arguments: [#"{ try climb() }"#, "a looping call"])
@@ -184,16 +184,19 @@ import Testing
         /// Two orders of magnitude above what it takes. The test runner listens to what is thrown, too.
         @Test func aThrowInsideACallbackTakesLessThanAHundredMicroseconds() throws {
             let reactor = try makeReactor()
-            var elapsed: [TracebackStyle: Duration] = [:]
+            // Of this thread's own time: others may have the processor meanwhile.
+            var elapsed: [TracebackStyle: Int] = [:]
             for style in [TracebackStyle.off, .short] {
                 reactor.tracebacks = style
                 reactor.callLater(.zero) {
-                    elapsed[style] = ContinuousClock().measure { for _ in 0..<5_000 { try? climb() } }
+                    let begin = nanosecondsOfThisThread()
+                    for _ in 0..<5_000 { try? climb() }
+                    elapsed[style] = nanosecondsOfThisThread() - begin
                 }
                 reactor.runOnce()
             }
             let cost = try (#require(elapsed[.short]) - #require(elapsed[.off])) / 5_000
-            #expect(cost < .microseconds(100))
+            #expect(cost < 100_000)
         }
 
         @Test func aFailureSaysWhen() throws {
@@ -342,3 +345,9 @@ import Testing
         String(decoding: result?.standardErrorContent ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
     }
 #endif
+
+private func nanosecondsOfThisThread() -> Int {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
