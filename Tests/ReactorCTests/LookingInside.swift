@@ -18,12 +18,12 @@ struct LookingInside {
         loop.later(after: 60_000_000_000, label: "give up", Callback())
         loop.every(5_000_000_000, label: "heartbeat", Callback())
         loop.io(pipe.reader, label: "client", Callback())
-        loop.signal(SIGUSR2, label: "reload", Callback())
+        loop.signal(SIGIO, label: "reload", Callback())
         let text = try snapshot(of: loop)
         #expect(text.hasPrefix("4 things for the reactor to do:"))
         for what in [
             "a delayed call \"give up\"", "a looping call \"heartbeat\"",
-            "a reader of descriptor \(pipe.reader) \"client\"", "a watcher of signal \(SIGUSR2) \"reload\"",
+            "a reader of descriptor \(pipe.reader) \"client\"", "a watcher of signal \(SIGIO) \"reload\"",
         ] {
             #expect(text.contains(what))
         }

@@ -119,12 +119,13 @@ import Testing
         reactor.callLater(.milliseconds(1)) {}
         reactor.runOnce()
 
-        let record = try #require(recorder.all.first)
-        #expect(recorder.all.count == 1)
+        // The other one, where the thread had to wait for its turn in it, may be reported, too.
+        let records = recorder.all.filter { $0.place == "Clock/Main.swift:16" }
+        let record = try #require(records.first)
+        #expect(records.count == 1)
         #expect(record.level == .warning)
         let sentence = "Slow callback: a delayed call (Main.swift:16, after 0.0 s) held the loop for "
         #expect("\(record.message)".hasPrefix(sentence))
-        #expect(record.place == "Clock/Main.swift:16")
         #expect(record.texts["reactor.kind"] == "delayedCall")
         #expect(record.texts["reactor.threshold"] == "0.001 seconds")
         for key in ["duration", "lateness", "made-late"] {
