@@ -42,28 +42,8 @@ final class OutputFile {
     /// is lost: a full disk must not stop the loop.
     func flush() {
         guard !isLost, getpid() == process else { return block.removeAll() }
-        StandardError.withSignalBlocked(SIGPIPE) {
-            var rest = block[...]
-            while !rest.isEmpty {
-                let written = unsafe rest.withUnsafeBytes { bytes in
-                    #if canImport(Darwin)
-                        unsafe Darwin.write(descriptor, bytes.baseAddress, bytes.count)
-                    #elseif canImport(Glibc)
-                        unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-                    #else
-                        unsafe Musl.write(descriptor, bytes.baseAddress, bytes.count)
-                    #endif
-                }
-                if written > 0 {
-                    rest = rest.dropFirst(written)
-                } else if errno == EAGAIN {
-                    var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    if unsafe poll(&request, 1, 100) == 0 { return lose(EAGAIN) }
-                } else if errno != EINTR {
-                    return lose(errno)
-                }
-            }
-        }
+        let failure = Output.write(block, to: descriptor)
+        if failure != 0 { return lose(failure) }
         block.removeAll(keepingCapacity: true)
     }
 
