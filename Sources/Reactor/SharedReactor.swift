@@ -71,7 +71,8 @@ extension Reactor {
     private func printSnapshots() {
         addInstrument(ReactorFigures())
         do {
-            let watcher = try addSignalWatcher(SignalDispositions.user) { [unowned self] in
+            let watcher = try addSignalWatcher(SignalDispositions.user, fileID: CallSite.nowhere.fileID, line: 0) {
+                [unowned self] in
                 StandardError.write("\(snapshot())\n")
             }
             watcher.label = "REACTOR_SNAPSHOT"

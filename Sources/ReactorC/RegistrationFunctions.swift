@@ -14,7 +14,7 @@ import Reactor
 // What registers something with a reactor, as reactor.h has it.
 
 /// The call site of what C registers, which has none. Reports show its label instead.
-private let nowhere: StaticString = ""
+private let nowhere = CallSite.nowhere.fileID
 
 @c @implementation
 public func reactor_call_when_running(

@@ -220,7 +220,7 @@ extension Door {
                 CallbackFailure(
                     error: error,
                     kind: .instrument(String(describing: type(of: instrument))),
-                    registeredAt: CallSite(fileID: #fileID, line: #line),
+                    registeredAt: .nowhere,
                     traceback: traceback(of: error),
                     consequence: .instrumentRemoved
                 )

@@ -11,10 +11,13 @@ public struct CallSite: Sendable, CustomStringConvertible {
         self.line = UInt32(clamping: line)
     }
 
-    /// Whether it is a place at all: there is none of what C registers.
+    /// No place: of what C registers, and of what is our own.
+    package static let nowhere = CallSite(fileID: "", line: 0)
+
+    /// Whether it is a place at all.
     var isKnown: Bool { line > 0 }
 
-    /// File and line, without the module: `Countdown.swift:14`. Empty where that is not known, as in C.
+    /// File and line, without the module: `Countdown.swift:14`. Empty where there is none, as in C.
     public var description: String {
         guard isKnown else { return "" }
         let path = fileID.description
