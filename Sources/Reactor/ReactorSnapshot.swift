@@ -36,15 +36,17 @@ extension Reactor {
         let now = now
         let machineNow = Instant.machineNow
         let figures = door.instrument(ReactorFigures.self)
-        func entry(
+        var entries: [ReactorSnapshot.Entry] = []
+        @inline(never)
+        func add(
             _ kind: CallbackKind,
             _ label: String?,
             _ site: CallSite,
             age: Duration,
             timeLeft: Duration? = nil,
             isPaused: Bool = false
-        ) -> ReactorSnapshot.Entry {
-            ReactorSnapshot.Entry(
+        ) {
+            let entry = ReactorSnapshot.Entry(
                 kind: kind,
                 label: label,
                 registeredAt: site,
@@ -53,64 +55,73 @@ extension Reactor {
                 isPaused: isPaused,
                 figures: figures?.callSite(site)
             )
+            entries.append(entry)
         }
-        let delayed = calls.details.map { deadline, call in
+        for (deadline, call) in calls.details {
             let left = now.duration(to: Instant(nanoseconds: deadline))
             let age = Duration(wholeNanoseconds: call.identity.delay) - left
-            return entry(call.kind, call.label, call.registeredAt, age: age, timeLeft: left)
+            add(call.kind, call.label, call.registeredAt, age: age, timeLeft: left)
         }
-        let watching = watchers.all.map {
-            entry(
-                .ioWatcher(descriptor: $0.descriptor, interest: $0.interest),
-                $0.label,
-                $0.registeredAt,
-                age: $0.registeredOn.duration(to: machineNow),
-                isPaused: $0.isPaused
+        for watcher in watchers.all {
+            add(
+                .ioWatcher(descriptor: watcher.descriptor, interest: watcher.interest),
+                watcher.label,
+                watcher.registeredAt,
+                age: watcher.registeredOn.duration(to: machineNow),
+                isPaused: watcher.isPaused
             )
         }
-        let waiting = signals.all.map {
-            entry(
-                .signalWatcher(signal: $0.signal),
-                $0.label,
-                $0.registeredAt,
-                age: $0.registeredOn.duration(to: machineNow)
+        for watcher in signals.all {
+            add(
+                .signalWatcher(signal: watcher.signal),
+                watcher.label,
+                watcher.registeredAt,
+                age: watcher.registeredOn.duration(to: machineNow)
             )
         }
-        return ReactorSnapshot(entries: delayed + watching + waiting, threadCalls: waitingThreadCalls)
+        return ReactorSnapshot(entries: entries, threadCalls: waitingThreadCalls)
     }
 }
 
 extension ReactorSnapshot: CustomStringConvertible {
     /// A table with a line for each entry.
     public var description: String {
-        var rows = [["what", "registered at", "age", "left", "calls", "total", "worst"]]
-        for entry in entries {
-            let what = [entry.kind.description, entry.label.map { "\"\($0)\"" }, entry.isPaused ? "(paused)" : nil]
-            rows.append([
-                what.compactMap(\.self).joined(separator: " "),
-                entry.registeredAt.description,
-                entry.age.readable,
-                entry.timeLeft.map { $0 < .zero ? "late by \((.zero - $0).readable)" : $0.readable } ?? "",
-                entry.figures.map { "\($0.calls)" } ?? "",
-                entry.figures?.total.readable ?? "",
-                entry.figures?.worst.readable ?? "",
-            ])
-        }
-        let used = rows[0].indices.filter { column in rows.count == 1 || rows.dropFirst().contains { $0[column] != "" }
-        }
-        let widths = used.map { column in rows.map(\.[column].count).max() ?? 0 }
-        let lines = rows.map { row in
-            var line = ""
-            for (column, width) in zip(used, widths) {
-                line += row[column] + String(repeating: " ", count: width - row[column].count + 2)
-            }
-            while line.last == " " { line.removeLast() }
-            return line
-        }
         let count = entries.count + threadCalls
         guard count > 0 else { return "Nothing is registered with the reactor." }
-        let head = "\(count) thing\(count == 1 ? "" : "s") for the reactor to do:"
-        let calls = threadCalls > 0 ? ["a call from a thread, waiting: \(threadCalls)"] : []
-        return ([head] + (entries.isEmpty ? [] : lines) + calls).joined(separator: "\n  ")
+        var lines = ["\(count) thing\(count == 1 ? "" : "s") for the reactor to do:"]
+        if !entries.isEmpty { lines += table }
+        if threadCalls > 0 { lines.append("a call from a thread, waiting: \(threadCalls)") }
+        return lines.joined(separator: "\n  ")
+    }
+
+    /// Without the columns that nothing is in.
+    private var table: [String] {
+        let hasDeadlines = entries.contains { $0.timeLeft != nil }
+        let hasFigures = entries.contains { $0.figures != nil }
+        var rows = [["what", "registered at", "age"]]
+        if hasDeadlines { rows[0].append("left") }
+        if hasFigures { rows[0] += ["calls", "total", "worst"] }
+        for entry in entries {
+            var row = [entry.what, entry.registeredAt.description, entry.age.readable]
+            if hasDeadlines { row.append(entry.readableTimeLeft) }
+            if hasFigures {
+                row.append(entry.figures.map { "\($0.calls)" } ?? "")
+                row.append(entry.figures?.total.readable ?? "")
+                row.append(entry.figures?.worst.readable ?? "")
+            }
+            rows.append(row)
+        }
+        return aligned(rows, gap: 2)
+    }
+}
+
+extension ReactorSnapshot.Entry {
+    fileprivate var what: String {
+        kind.description + (label.map { " \"\($0)\"" } ?? "") + (isPaused ? " (paused)" : "")
+    }
+
+    fileprivate var readableTimeLeft: String {
+        guard let timeLeft else { return "" }
+        return timeLeft < .zero ? "late by \((.zero - timeLeft).readable)" : timeLeft.readable
     }
 }

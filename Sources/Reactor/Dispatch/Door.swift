@@ -18,6 +18,7 @@ final class Door {
     /// Where errors were thrown.
     let throwRecorder = ThrowRecorder()
     private let reporter = FailureReporter()
+    private let standardError: any ReportOutlet = StandardErrorOutlet()
     /// Takes the reports in place of standard error.
     var outlet: (any ReportOutlet)?
     private var isWriting = false
@@ -93,7 +94,7 @@ final class Door {
     /// Hands a failure to the handler, or to the outlet where there is none, or where the handler is what failed.
     @inline(never)
     func report(_ failure: CallbackFailure) {
-        if isObserved { tell { try $0.callbackFailed(failure) } }
+        if isObserved { tell(.callbackFailed(failure)) }
         guard let onFailure, !isReporting else { return write(failure) }
         isReporting = true
         defer { isReporting = false }
@@ -144,7 +145,7 @@ final class Door {
 
     /// What comes out of an outlet's own use of the reactor goes to standard error.
     private func write(_ report: (any ReportOutlet) -> Void) {
-        guard let outlet, !isWriting else { return report(StandardErrorOutlet()) }
+        guard let outlet, !isWriting else { return report(standardError) }
         isWriting = true
         defer { isWriting = false }
         report(outlet)
@@ -190,30 +191,28 @@ extension Door {
         let run = CallbackRun(kind: kind, label: label, registeredAt: site, due: due, began: .machineNow)
         due = nil
         runs.append(run)
-        tell { try $0.callbackBegan(run) }
+        tell(.callbackBegan(run))
     }
 
     @inline(never)
     private func tellEnd() {
         let end = ReactorInstant.machineNow
         guard let run = runs.popLast() else { return }
-        tell { try $0.callbackEnded(run, at: end) }
+        tell(.callbackEnded(run, end))
     }
 
     @inline(never)
     func waitBegan() {
-        let now = ReactorInstant.machineNow
-        tell { try $0.waitBegan(at: now) }
+        tell(.waitBegan(.machineNow))
     }
 
     @inline(never)
     func waitEnded() {
-        let now = ReactorInstant.machineNow
-        tell { try $0.waitEnded(at: now) }
+        tell(.waitEnded(.machineNow))
     }
 
     @inline(never)
-    private func tell(_ message: (any ReactorInstrument) throws -> Void) {
+    private func tell(_ message: InstrumentMessage) {
         instruments.tell(message) { instrument, error in
             instrumentsChanged()
             report(

@@ -38,8 +38,8 @@ final class FailureReporter {
     private static let limit = 256
 
     private var recent: [Identity: Occurrences] = [:]
-    /// Tracebacks that were shown, and how often: the same need not be shown with each of a thousand different errors.
-    private var shown: [[UInt]: Occurrences] = [:]
+    /// Tracebacks that were shown, without a headline: the same need not be shown with each of a thousand different errors.
+    private var shown: [Identity: Occurrences] = [:]
 
     /// When there is a count to be reported; `UInt64.max` for never.
     private(set) var summaryDue = UInt64.max
@@ -56,7 +56,7 @@ final class FailureReporter {
             summaryDue = min(summaryDue, recent[identity].map { $0.since + Self.second } ?? .max)
             return
         }
-        let showsTraceback = Self.count(addresses, in: &shown, now)
+        let showsTraceback = Self.count(Identity(headline: "", addresses: addresses), in: &shown, now)
         outlet.write(failure, headline: headline, showsTraceback ? style : .off)
         // From now on: the first time, looking the symbols up may have taken long.
         _ = Self.count(identity, in: &recent, MonotonicClock.now())
@@ -78,13 +78,13 @@ final class FailureReporter {
     }
 
     /// Counts one more in this second; false where there were two already.
-    private static func count<Key>(_ key: Key, in table: inout [Key: Occurrences], _ now: UInt64) -> Bool {
-        if let known = table[key], !known.isOver(now) {
+    private static func count(_ identity: Identity, in table: inout [Identity: Occurrences], _ now: UInt64) -> Bool {
+        if let known = table[identity], !known.isOver(now) {
             guard known.reported < 2 else { return false }
-            table[key]?.reported += 1
+            table[identity]?.reported += 1
         } else {
             if table.count >= limit { table = table.filter { !$0.value.isOver(now) || $0.value.folded > 0 } }
-            if table.count < limit { table[key] = Occurrences(since: now) }
+            if table.count < limit { table[identity] = Occurrences(since: now) }
         }
         return true
     }

@@ -5,14 +5,19 @@ internal import Symbols
 final class SymbolTable: Sendable {
     static let shared = SymbolTable()
 
-    private let known = ThreadLock<[[UInt]: [Traceback.Frame]]>([:])
+    private struct Known {
+        let addresses: [UInt]
+        let frames: [Traceback.Frame]
+    }
+
+    private let known = ThreadLock<[Known]>([])
 
     func frames(of addresses: [UInt]) -> [Traceback.Frame] {
-        if let frames = known.withLock({ $0[addresses] }) { return frames }
+        if let known = known.withLock({ $0.first { $0.addresses == addresses } }) { return known.frames }
         let frames = Symbol.lookUp(addresses).map(Traceback.Frame.init)
         known.withLock { known in
             if known.count >= 256 { known.removeAll() }
-            known[addresses] = frames
+            known.append(Known(addresses: addresses, frames: frames))
         }
         return frames
     }

@@ -46,29 +46,26 @@ public struct Traceback: Sendable, Equatable {
     /// The lines that show it, in the given style: the program's own frames, or all of them. Empty where none is to be
     /// shown.
     public func lines(_ style: TracebackStyle) -> [String] {
-        let rows: [(name: String, place: String)] =
-            switch style {
-            case .off: []
-            case .short: frames.filter { $0.origin == .program }.compactMap(\.shortRow)
-            case .full: frames.map(\.fullRow)
-            }
-        let width = rows.map(\.name.count).max() ?? 0
-        return Self.folding(
-            rows.map { $0.name + String(repeating: " ", count: width - $0.name.count + 4) + $0.place }
-        )
+        if style == .off { return [] }
+        var rows: [[String]] = []
+        for frame in frames where style == .full || frame.origin == .program && frame.function != nil {
+            rows.append([frame.function ?? "?", frame.place ?? frame.image.map { "in \($0)" } ?? ""])
+        }
+        return Self.folding(aligned(rows, gap: 4))
     }
 
     /// A function that calls itself would fill the screen.
     private static func folding(_ lines: [String]) -> [String] {
         var folded: [String] = []
-        var repeats = 0
-        for (position, line) in lines.enumerated() {
-            repeats = position > 0 && line == lines[position - 1] ? repeats + 1 : 0
-            if repeats == 0 || repeats == 1 && !lines[position...].dropFirst().starts(with: [line]) {
-                folded.append(line)
-            } else if position + 1 == lines.count || lines[position + 1] != line {
-                folded.append("... \(repeats) more times")
-            }
+        var first = 0
+        while first < lines.count {
+            let line = lines[first]
+            var next = first + 1
+            while next < lines.count, lines[next] == line { next += 1 }
+            folded.append(line)
+            if next - first == 2 { folded.append(line) }
+            if next - first > 2 { folded.append("... \(next - first - 1) more times") }
+            first = next
         }
         return folded
     }
@@ -77,17 +74,6 @@ public struct Traceback: Sendable, Equatable {
 extension Traceback: CustomStringConvertible {
     /// The program's own frames, a line each.
     public var description: String { lines(.short).joined(separator: "\n") }
-}
-
-extension Traceback.Frame {
-    fileprivate var shortRow: (name: String, place: String)? {
-        guard let function else { return nil }
-        return (function, place ?? image.map { "in \($0)" } ?? "")
-    }
-
-    fileprivate var fullRow: (name: String, place: String) {
-        (function ?? "?", place ?? image.map { "in \($0)" } ?? "")
-    }
 }
 
 /// How much of a traceback a report shows.

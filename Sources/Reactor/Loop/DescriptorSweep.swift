@@ -15,10 +15,11 @@ import CLibev
 struct DescriptorSweep {
     private var requests: [pollfd] = []
 
-    /// The descriptors to look at, from now on.
-    mutating func set(_ descriptors: some Sequence<Int32>) {
-        requests = descriptors.map { pollfd(fd: $0, events: 0, revents: 0) }
-    }
+    /// One more to look at, from now on.
+    mutating func append(_ descriptor: Int32) { requests.append(pollfd(fd: descriptor, events: 0, revents: 0)) }
+
+    /// Looks at none, until more are appended.
+    mutating func removeAll() { requests.removeAll(keepingCapacity: true) }
 
     /// Those of them that are closed.
     mutating func closedDescriptors() -> [Int32] {
@@ -27,6 +28,6 @@ struct DescriptorSweep {
             unsafe poll($0.baseAddress, nfds_t($0.count), 0)
         }
         guard ready > 0 else { return [] }
-        return requests.lazy.filter { Int32($0.revents) & Int32(POLLNVAL) != 0 }.map(\.fd)
+        return requests.filter { Int32($0.revents) & Int32(POLLNVAL) != 0 }.map(\.fd)
     }
 }

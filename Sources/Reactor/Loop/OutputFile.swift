@@ -34,7 +34,7 @@ final class OutputFile {
 
     func write(_ text: String) {
         guard !isLost else { return }
-        block.append(contentsOf: text.utf8)
+        block += Array(text.utf8)
         if block.count >= Self.blockSize { flush() }
     }
 

@@ -55,8 +55,13 @@ struct SignalSources {
 
     /// Sets those apart whose signal has come; `next` then gives them out one by one, in a nested pass as well.
     mutating func collect() {
-        let signals = Set(started.map(\.signal)).filter(csignals_take)
-        due += started.filter { signals.contains($0.signal) }
+        var came = [Bool?](repeating: nil, count: Int(NSIG))
+        for source in started {
+            let signal = Int(source.signal)
+            let hasCome = came[signal] ?? csignals_take(source.signal)
+            came[signal] = hasCome
+            if hasCome { due.append(source) }
+        }
     }
 
     /// The next that is due, and was not stopped since.
@@ -79,20 +84,21 @@ enum SignalDispositions {
         var count: Int
     }
 
-    private static let watched = ThreadLock<[Int32: Watched]>([:])
+    /// By the signal's number.
+    private static let watched = ThreadLock([Watched?](repeating: nil, count: Int(NSIG)))
 
     static func acquire(_ signal: Int32, for loop: EventLoop) throws(SignalError) {
         guard signal > 0, signal < NSIG else { throw .outOfRange(signal) }
         guard signal != SIGKILL, signal != SIGSTOP else { throw .cannotBeCaught(signal) }
         guard ![SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP].contains(signal) else { throw .tellsOfAFault(signal) }
         let failure = watched.withLock { table -> SignalError? in
-            if let entry = table[signal] {
+            if let entry = table[Int(signal)] {
                 guard entry.loop == ObjectIdentifier(loop) else { return .watchedByAnotherReactor(signal) }
-                table[signal]?.count += 1
+                table[Int(signal)]?.count += 1
                 return nil
             }
             guard csignals_watch(signal, loop.wakeup.input) == 0 else { return .cannotBeCaught(signal) }
-            table[signal] = Watched(loop: ObjectIdentifier(loop), count: 1)
+            table[Int(signal)] = Watched(loop: ObjectIdentifier(loop), count: 1)
             return nil
         }
         if let failure { throw failure }
@@ -100,9 +106,9 @@ enum SignalDispositions {
 
     static func release(_ signal: Int32) {
         watched.withLock { table in
-            guard var entry = table[signal] else { return }
+            guard var entry = table[Int(signal)] else { return }
             entry.count -= 1
-            table[signal] = entry.count == 0 ? nil : entry
+            table[Int(signal)] = entry.count == 0 ? nil : entry
             if entry.count == 0 { csignals_unwatch(signal) }
         }
     }

@@ -13,11 +13,11 @@
     /// set in /proc, in a line for each descriptor, which is why it is not asked in each pass.
     struct StaleRegistrations {
         /// Numbers that were closed before their last watcher was cancelled, as programs often do.
-        private var suspects: Set<Int32> = []
+        private var suspects: [Int32] = []
         private var passesToSkip = 0
         var isEmpty: Bool { suspects.isEmpty }
 
-        mutating func suspect(_ descriptor: Int32) { suspects.insert(descriptor) }
+        mutating func suspect(_ descriptor: Int32) { suspects.append(descriptor) }
 
         /// A new set holds nothing stale.
         mutating func removeAll() { suspects = [] }
@@ -32,8 +32,15 @@
             let numbers = Self.numbers(inEpoll: epoll)
             passesToSkip = numbers.count / 32
             defer { suspects = [] }
-            let counts = Dictionary(numbers.lazy.filter(suspects.contains).map { ($0, 1) }, uniquingKeysWith: +)
-            return counts.contains { descriptor, count in count > (isPresent(descriptor) ? 1 : 0) }
+            // By number: they are small.
+            var counts: [Int32] = []
+            for number in numbers.map(Int.init) {
+                while counts.count <= number { counts.append(0) }
+                counts[number] += 1
+            }
+            return suspects.contains { suspect in
+                Int(suspect) < counts.count && counts[Int(suspect)] > (isPresent(suspect) ? 1 : 0)
+            }
         }
 
         /// The numbers in the set, one that is in it for two files twice.

@@ -48,10 +48,27 @@ struct TimerRun {
             let appended = unsafe UnsafeMutableBufferPointer(rebasing: entries[sorted...])
             if unsafe !Self.isSorted(appended) { unsafe TimerSort.sort(appended) }
             if sorted > 0, unsafe Entry.isBefore(entries[sorted], entries[sorted - 1]) {
-                unsafe entries.sort(by: Entry.isBefore)
+                unsafe Self.merge(entries, from: sorted)
             }
         }
         self.sorted = entries.count
+    }
+
+    /// Merges the sorted entries from `middle` on into the sorted ones before, from the last one back: what comes before all
+    /// of them stays where it is.
+    private static func merge(_ entries: UnsafeMutableBufferPointer<Entry>, from middle: Int) {
+        let appended = unsafe Array(entries[middle...])
+        var left = middle
+        var right = appended.count
+        while right > 0 {
+            if left > 0, unsafe Entry.isBefore(appended[right - 1], entries[left - 1]) {
+                left -= 1
+                unsafe entries[left + right] = unsafe entries[left]
+            } else {
+                right -= 1
+                unsafe entries[left + right] = appended[right]
+            }
+        }
     }
 
     private static func isSorted(_ entries: UnsafeMutableBufferPointer<Entry>) -> Bool {

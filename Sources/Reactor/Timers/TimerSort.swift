@@ -1,8 +1,8 @@
 /// Sorts the entries of a tick, in place.
 ///
 /// Orders are unique, so that the sort need not be stable, as the standard library's is: that one merges through a buffer,
-/// and took a third of the instructions of a timer's whole life. A quicksort, with an insertion sort for short stretches;
-/// what divides badly is left to the standard library.
+/// and took a third of the instructions of a timer's whole life. An introsort: a quicksort, with an insertion sort for short
+/// stretches and a heap sort for what divides badly.
 enum TimerSort {
     typealias Entry = TimerRun.Entry
     typealias Entries = UnsafeMutableBufferPointer<Entry>
@@ -17,7 +17,7 @@ enum TimerSort {
         var entries = unsafe entries
         var depth = depth
         while entries.count > shortest {
-            guard depth > 0 else { return unsafe entries.sort(by: Entry.isBefore) }
+            guard depth > 0 else { return unsafe heapSort(entries) }
             depth -= 1
             let (left, right) = unsafe partition(entries)
             // The longer part in this loop, so that the stack stays short.
@@ -54,6 +54,26 @@ enum TimerSort {
             }
         }
         return (right + 1, left)
+    }
+
+    private static func heapSort(_ entries: Entries) {
+        for root in (0..<entries.count / 2).reversed() { unsafe sink(root, in: entries, count: entries.count) }
+        for last in (1..<entries.count).reversed() {
+            unsafe entries.swapAt(0, last)
+            unsafe sink(0, in: entries, count: last)
+        }
+    }
+
+    /// Restores the heap's order among the first `count` where the one at `root` may come before its children.
+    private static func sink(_ root: Int, in entries: Entries, count: Int) {
+        var parent = root
+        while 2 * parent + 1 < count {
+            var child = 2 * parent + 1
+            if child + 1 < count, unsafe Entry.isBefore(entries[child], entries[child + 1]) { child += 1 }
+            guard unsafe Entry.isBefore(entries[parent], entries[child]) else { return }
+            unsafe entries.swapAt(parent, child)
+            parent = child
+        }
     }
 
     @inline(__always)

@@ -1,20 +1,21 @@
 /// What the loop knows of a watcher, and what the reactor keeps of it until it is cancelled.
 class IORegistration: IOSource {
     final let watcher: IOWatcher
-    final let number: UInt64
+    /// Among all in the order of registration.
+    final var position: Int
     final let watchers: IOWatchers
     fileprivate final let door: Door
     fileprivate final let keepsAfterFailure: Bool
 
     init(
         _ watcher: IOWatcher,
-        _ number: UInt64,
+        _ position: Int,
         _ watchers: IOWatchers,
         _ keepsAfterFailure: Bool,
         _ trampoline: IOTrampoline
     ) {
         self.watcher = watcher
-        self.number = number
+        self.position = position
         self.watchers = watchers
         self.door = watchers.door
         self.keepsAfterFailure = keepsAfterFailure
@@ -44,13 +45,13 @@ final class ReadinessRegistration: IORegistration {
 
     init(
         _ watcher: IOWatcher,
-        _ number: UInt64,
+        _ position: Int,
         _ watchers: IOWatchers,
         _ keepsAfterFailure: Bool,
         _ callback: @escaping (Readiness) throws -> Void
     ) {
         self.callback = callback
-        super.init(watcher, number, watchers, keepsAfterFailure, readinessTrampoline)
+        super.init(watcher, position, watchers, keepsAfterFailure, readinessTrampoline)
     }
 
     @inline(__always)
@@ -71,13 +72,13 @@ final class PlainRegistration: IORegistration {
 
     init(
         _ watcher: IOWatcher,
-        _ number: UInt64,
+        _ position: Int,
         _ watchers: IOWatchers,
         _ keepsAfterFailure: Bool,
         _ callback: @escaping () throws -> Void
     ) {
         self.callback = callback
-        super.init(watcher, number, watchers, keepsAfterFailure, plainTrampoline)
+        super.init(watcher, position, watchers, keepsAfterFailure, plainTrampoline)
     }
 
     @inline(__always)
@@ -90,16 +91,16 @@ final class PlainRegistration: IORegistration {
 extension IORegistration {
     static func make(
         _ watcher: IOWatcher,
-        _ number: UInt64,
+        _ position: Int,
         _ watchers: IOWatchers,
         _ keepsAfterFailure: Bool,
         _ callback: WatcherCallback
     ) -> IORegistration {
         switch callback {
         case .withReadiness(let callback):
-            ReadinessRegistration(watcher, number, watchers, keepsAfterFailure, callback)
+            ReadinessRegistration(watcher, position, watchers, keepsAfterFailure, callback)
         case .plain(let callback):
-            PlainRegistration(watcher, number, watchers, keepsAfterFailure, callback)
+            PlainRegistration(watcher, position, watchers, keepsAfterFailure, callback)
         }
     }
 }

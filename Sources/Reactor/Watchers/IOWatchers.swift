@@ -6,7 +6,9 @@ final class IOWatchers {
 
     /// By descriptor: the numbers are small, and there are no gaps to speak of.
     private var table: [WatchedDescriptor?] = []
-    private var number: UInt64 = 0
+    /// In the order in which they were registered; nil where one was removed since.
+    private var inOrder: [IORegistration?] = []
+    private var gaps = 0
     private var sweep = DescriptorSweep()
     private var sweepIsStale = false
     private var alwaysReadyCount = 0
@@ -18,18 +20,14 @@ final class IOWatchers {
     }
 
     /// All of them, in the order of their registration.
-    var all: [IOWatcher] {
-        registrations.sorted { $0.number < $1.number }.map(\.watcher)
-    }
+    var all: [IOWatcher] { inOrder.compactMap { $0?.watcher } }
 
     /// Whether a file is watched that libev calls ready without asking the kernel, in whose set it is not: so no host would
     /// see it.
     var hasAlwaysReady: Bool {
         guard alwaysReadyCount > 0, loop.backend.kernelKeepsTheSet else { return false }
-        return table.contains { $0?.isAlwaysReady == true && $0?.registrations.contains(where: \.isActive) == true }
+        return table.contains { $0?.isAlwaysReady == true && $0?.isActive == true }
     }
-
-    private var registrations: [IORegistration] { table.flatMap { $0?.registrations ?? [] } }
 
     @inline(__always)
     private func watched(_ descriptor: Int32) -> WatchedDescriptor? {
@@ -51,8 +49,8 @@ final class IOWatchers {
         if let watched = watched(descriptor), watched.identity != identity { tell(cancelClosed(descriptor)) }
 
         let watcher = IOWatcher(descriptor: descriptor, interest: interest, registeredAt: site, watchers: self)
-        number += 1
-        let registration = IORegistration.make(watcher, number, self, keepsAfterFailure, callback)
+        let registration = IORegistration.make(watcher, inOrder.count, self, keepsAfterFailure, callback)
+        inOrder.append(registration)
         watcher.register(registration)
         record(descriptor, identity).registrations.append(registration)
         registration.start()
@@ -76,6 +74,9 @@ final class IOWatchers {
             let position = watched.registrations.firstIndex(where: { $0 === registration })
         else { return }
         watched.registrations.remove(at: position)
+        inOrder[registration.position] = nil
+        gaps += 1
+        if gaps > inOrder.count / 2 { closeGaps() }
         sweepIsStale = true
         if !watched.registrations.isEmpty {
             loop.noteChange(of: descriptor)
@@ -86,6 +87,12 @@ final class IOWatchers {
         }
         registration.close()
         registration.watcher.cancelled()
+    }
+
+    private func closeGaps() {
+        inOrder.removeAll { $0 == nil }
+        gaps = 0
+        for (position, registration) in inOrder.enumerated() { registration?.position = position }
     }
 
     /// Stops one, which may be started again.
@@ -100,7 +107,7 @@ final class IOWatchers {
     /// Cancels all of them, and gives them back.
     func removeAll() -> [IOWatcher] {
         let watchers = all
-        for registration in registrations { remove(registration) }
+        for registration in inOrder.compactMap(\.self) { remove(registration) }
         return watchers
     }
 
@@ -114,11 +121,11 @@ final class IOWatchers {
     /// False where there were none.
     @inline(never)
     private func cancelClosedOnes(_ mayBlock: Bool) -> Bool {
-        var losses: [LostWatcher]?
+        var losses: [LostWatcher] = []
         loop.forgetStale { watched($0)?.isAlwaysReady == false }
         if loop.forEachChange({ cancelIfClosed($0, &losses) }) { sweepIsStale = true }
         if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&losses) }
-        guard let losses else { return false }
+        guard !losses.isEmpty else { return false }
         tell(losses)
         return true
     }
@@ -152,16 +159,21 @@ final class IOWatchers {
         }
     }
 
-    private func cancelIfClosed(_ descriptor: Int32, _ losses: inout [LostWatcher]?) {
+    private func cancelIfClosed(_ descriptor: Int32, _ losses: inout [LostWatcher]) {
         guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
-        losses = (losses ?? []) + cancelClosed(descriptor)
+        losses += cancelClosed(descriptor)
     }
 
-    private func cancelAllClosed(_ losses: inout [LostWatcher]?) {
-        if sweepIsStale { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
+    private func cancelAllClosed(_ losses: inout [LostWatcher]) {
+        if sweepIsStale {
+            sweep.removeAll()
+            for (descriptor, watched) in table.enumerated() where watched?.isActive == true {
+                sweep.append(Int32(descriptor))
+            }
+        }
         sweepIsStale = false
         for descriptor in sweep.closedDescriptors() where watched(descriptor) != nil {
-            losses = (losses ?? []) + cancelClosed(descriptor)
+            losses += cancelClosed(descriptor)
         }
     }
 
@@ -232,6 +244,7 @@ private final class WatchedDescriptor {
     let identity: FileIdentity
     let isAlwaysReady: Bool
     var registrations: [IORegistration] = []
+    var isActive: Bool { registrations.contains { $0.isActive } }
 
     init(identity: FileIdentity, isAlwaysReady: Bool) {
         self.identity = identity
