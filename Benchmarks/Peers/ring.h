@@ -20,11 +20,12 @@ static inline int next_writing_end(const struct round *round, long number) {
     return pipes[2 * ((number + 1) % round->size) + 1];
 }
 
+// Of eight bytes, and a one, because that is what an eventfd takes.
 static inline void send_token(int descriptor) {
-    char token = 0;
+    uint64_t token = 1;
     if (unsent == 0) return;
     unsent--;
-    if (write(descriptor, &token, 1) != 1) abort();
+    if (write(descriptor, &token, sizeof token) != sizeof token) abort();
 }
 
 // Spreads the first tokens evenly over the ring.
@@ -34,8 +35,8 @@ static inline void send_first_tokens(const struct round *round) {
 
 // Whether this was the last one.
 static inline int token_arrived(int descriptor, int next) {
-    char token;
-    if (read(descriptor, &token, 1) != 1) abort();
+    uint64_t token;
+    if (read(descriptor, &token, sizeof token) != sizeof token) abort();
     send_token(next);
     return ++called == wanted;
 }

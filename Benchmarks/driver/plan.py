@@ -49,7 +49,7 @@ class Case:
     @property
     def descriptors(self):
         """How many a program opens for it."""
-        for_each = {"ring": 2, "ring_sockets": 2, "rearm": 2, "ping_pong": 2, "idle": 1, "footprint_watchers": 1}
+        for_each = {"ring": 2, "ring_sockets": 2, "ring_eventfds": 1, "rearm": 2, "ping_pong": 2, "idle": 1, "footprint_watchers": 1}
         return for_each.get(self.benchmark, 0) * self.size + 100
 
     def takes_part(self, peer, number):
@@ -76,6 +76,7 @@ NOTHING_TO_THROW = each(("libev", "libuv", "libevent", "dispatch"), "its callbac
 CANNOT_PUSH_BACK = each(("nio", "asyncio", "uvloop"), "it can only cancel a timer and add another")
 CANNOT_REPEAT = each(("asyncio", "uvloop"), "it has no timers that come again")
 NO_CHILDREN = each(SWIFT, "it starts no child processes")
+NO_EVENTFDS = {"nio": "its channels are of pipes and sockets"}
 ONE_REACTOR = {"twisted": "it has one reactor in a process"}
 
 MILLION = 1_000_000
@@ -99,6 +100,7 @@ CASES = [
     Case("ring", 9_500, 100, operations=40_000, few_rounds=(*SWIFT, *PYTHON)),
     Case("ring", 15_000, 100, operations=40_000, few_rounds=(*SWIFT, *PYTHON)),
     Case("ring_sockets", 1_000, 100, operations=20_000, turns=2),
+    Case("ring_eventfds", 15_000, 100, operations=40_000, few_rounds=(*SWIFT, *PYTHON), without=NO_EVENTFDS),
     Case("rearm", 1_000, operations=20_000),
     Case("loop_count", 1, operations=20_000),
     Case("async_pummel", 1, slow=each(PYTHON, 20_000)),

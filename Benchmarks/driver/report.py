@@ -34,6 +34,7 @@ HIGHLIGHTS = [
     ("lateness of a timer, p50 (2,000 in 0.2 s)", Subject("timer_precision", 2_000)),
     ("a token through 1,000 pipes, 100 active", Subject("ring", 1_000, 100)),
     ("a token through 9,500 pipes, 100 active", Subject("ring", 9_500, 100)),
+    ("a token through 15,000 eventfds, 100 active", Subject("ring_eventfds", 15_000, 100)),
     ("a call from another thread", Subject("async_pummel", 1)),
     ("from a call to its callback, asleep, p50", Subject("wakeup", 1)),
     ("an echo on loopback, 100 connections", Subject("ping_pong", 100)),

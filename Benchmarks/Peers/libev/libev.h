@@ -9,7 +9,8 @@ extern _Thread_local struct ev_loop *loop;
 
 void million_timers(struct round *), timer_precision(struct round *), timer_churn(struct round *);
 void timer_again(struct round *), timer_repeat(struct round *), footprint_timers(struct round *);
-void ring(struct round *), ring_sockets(struct round *), rearm(struct round *), many_reactors(struct round *);
+void ring(struct round *), ring_sockets(struct round *), ring_eventfds(struct round *), rearm(struct round *);
+void many_reactors(struct round *);
 void loop_count(struct round *), idle(struct round *), footprint_watchers(struct round *);
 void async_pummel(struct round *), wakeup(struct round *), ping_pong(struct round *), spawn(struct round *);
 void start(struct round *);

@@ -46,6 +46,11 @@ void ring_sockets(struct round *round) {
     stopwatch(round, pass_tokens);
 }
 
+void ring_eventfds(struct round *round) {
+    watch(round, round_eventfds);
+    stopwatch(round, pass_tokens);
+}
+
 // MARK: many_reactors
 
 static void watch_pipes_in_a_new_loop(struct round *round) {

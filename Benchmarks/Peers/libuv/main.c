@@ -11,6 +11,7 @@ static const struct benchmark benchmarks[] = {
     {"footprint_timers", footprint_timers},
     {"ring", ring},
     {"ring_sockets", ring_sockets},
+    {"ring_eventfds", ring_eventfds},
     {"rearm", rearm},
     {"many_reactors", many_reactors},
     {"loop_count", loop_count},

@@ -65,8 +65,8 @@ def footprint_timers(round, loop):
     round.operations = round.size
 
 
-def ring(round, loop, sockets=False):
-    ring = watched_ring(round, loop, sockets)
+def ring(round, loop, pair=rounds.pipe):
+    ring = watched_ring(round, loop, pair)
     round.begin()
     ring.start()
     loop.run_forever()
@@ -74,11 +74,15 @@ def ring(round, loop, sockets=False):
 
 
 def ring_sockets(round, loop):
-    ring(round, loop, sockets=True)
+    ring(round, loop, rounds.sockets)
 
 
-def watched_ring(round, loop, sockets=False):
-    ring = rounds.Ring(round, sockets, loop.stop)
+def ring_eventfds(round, loop):
+    ring(round, loop, rounds.eventfd)
+
+
+def watched_ring(round, loop, pair=rounds.pipe):
+    ring = rounds.Ring(round, pair, loop.stop)
     for source, target in ring.stations():
         loop.add_reader(source, ring.token_arrived, source, target)
     return ring
@@ -320,7 +324,7 @@ class Countdown:
 BENCHMARKS = {
     function.__name__: function
     for function in (
-        million_timers, timer_precision, timer_churn, footprint_timers, ring, ring_sockets, many_reactors, rearm,
+        million_timers, timer_precision, timer_churn, footprint_timers, ring, ring_sockets, ring_eventfds, many_reactors, rearm,
         loop_count, idle, footprint_watchers, async_pummel, wakeup, ping_pong, spawn, failures, start,
     )
 }

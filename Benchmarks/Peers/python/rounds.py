@@ -131,12 +131,24 @@ def open_readers(count):
     return [os.dup(reader) for _ in range(count)]
 
 
-def open_pairs(count, sockets=False):
+def pipe():
+    return os.pipe()
+
+
+def sockets():
+    return tuple(end.detach() for end in socket.socketpair())
+
+
+def eventfd():
+    """Both ends in one."""
+    descriptor = os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_CLOEXEC)
+    return descriptor, descriptor
+
+
+def open_pairs(count, pair=pipe):
     """Pairs of descriptors, the reading end first."""
     raise_limit()
-    if sockets:
-        return [tuple(end.detach() for end in socket.socketpair()) for _ in range(count)]
-    return [os.pipe() for _ in range(count)]
+    return [pair() for _ in range(count)]
 
 
 def raise_limit():
@@ -152,8 +164,11 @@ def resident_bytes():
 class Ring:
     """Tokens that go round a ring: who finds one in his pair puts it into the next."""
 
-    def __init__(self, round, sockets, stop):
-        self.pairs = open_pairs(round.size, sockets)
+    # Of eight bytes, and a one, because that is what an eventfd takes.
+    TOKEN = (1).to_bytes(8, sys.byteorder)
+
+    def __init__(self, round, pair, stop):
+        self.pairs = open_pairs(round.size, pair)
         self.unsent = self.awaited = round.operations
         self.first = [self.pairs[number * (round.size // round.active)][1] for number in range(round.active)]
         self.stop = stop
@@ -169,10 +184,10 @@ class Ring:
     def send(self, descriptor):
         if self.unsent:
             self.unsent -= 1
-            os.write(descriptor, b"\0")
+            os.write(descriptor, self.TOKEN)
 
     def token_arrived(self, source, target):
-        os.read(source, 1)
+        os.read(source, len(self.TOKEN))
         self.send(target)
         self.awaited -= 1
         if not self.awaited:

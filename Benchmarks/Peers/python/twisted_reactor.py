@@ -112,12 +112,12 @@ class Reader:
         return "ring"
 
 
-def ring(round, sockets=False):
+def ring(round, pair=rounds.pipe):
     def stop():
         round.end()
         reactor.stop()
 
-    ring = rounds.Ring(round, sockets, stop)
+    ring = rounds.Ring(round, pair, stop)
     for source, target in ring.stations():
         reactor.addReader(Reader(source, lambda source=source, target=target: ring.token_arrived(source, target)))
 
@@ -130,7 +130,11 @@ def ring(round, sockets=False):
 
 
 def ring_sockets(round):
-    ring(round, sockets=True)
+    ring(round, rounds.sockets)
+
+
+def ring_eventfds(round):
+    ring(round, rounds.eventfd)
 
 
 def rearm(round):
@@ -363,7 +367,7 @@ class Countdown:
 BENCHMARKS = {
     function.__name__: function
     for function in (
-        million_timers, timer_precision, timer_churn, timer_again, timer_repeat, footprint_timers, ring, ring_sockets,
+        million_timers, timer_precision, timer_churn, timer_again, timer_repeat, footprint_timers, ring, ring_sockets, ring_eventfds,
         rearm, loop_count, idle, footprint_watchers, async_pummel, wakeup, ping_pong, spawn, failures, start,
     )
 }

@@ -25,9 +25,9 @@ private func openPairs(_ round: Round, kind: Int = round_pipes) -> [(reader: Int
     return (0..<round.size).map { (descriptors[2 * $0], descriptors[2 * $0 + 1]) }
 }
 
-/// Tokens that go round a ring of pipes or socket pairs: who finds one in his puts it into the next.
-func ring(_ round: Round, sockets: Bool) {
-    let ring = Ring(round, on: queue, sockets: sockets)
+/// Tokens that go round a ring of pairs of descriptors: who finds one in his puts it into the next.
+func ring(_ round: Round, of kind: Int) {
+    let ring = Ring(round, on: queue, of: kind)
     Task.run { task in
         ring.whenDone = {
             round.end()
@@ -42,7 +42,7 @@ func ring(_ round: Round, sockets: Bool) {
 func manyReactors(_ round: Round) throws {
     let each = round.share(among: round.size)
     let queues = (0..<round.size).map { DispatchQueue(label: "loop \($0)") }
-    let rings = queues.map { Ring(each, on: $0, sockets: false) }
+    let rings = queues.map { Ring(each, on: $0, of: round_pipes) }
     try round.timed {
         let all = DispatchGroup()
         for (queue, ring) in zip(queues, rings) {
@@ -64,13 +64,14 @@ private final class Ring: @unchecked Sendable {
     private var awaited: Int
     private var first: [Int32] = []
     private var sources: [any DispatchSourceRead] = []
-    private let token = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)
+    /// Of eight bytes, and a one, because that is what an eventfd takes.
+    private let token = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
 
-    init(_ round: Round, on queue: DispatchQueue, sockets: Bool) {
+    init(_ round: Round, on queue: DispatchQueue, of kind: Int) {
         unsent = round.operations
         awaited = round.operations
-        token.initialize(to: 0)
-        let pairs = openPairs(round, kind: sockets ? round_sockets : round_pipes)
+        token.initialize(to: 1)
+        let pairs = openPairs(round, kind: kind)
         first = (0..<round.active).map { pairs[$0 * (round.size / round.active)].writer }
         for index in 0..<round.size {
             let source = pairs[index].reader
@@ -84,7 +85,7 @@ private final class Ring: @unchecked Sendable {
     }
 
     private func pass(_ source: Int32, _ target: Int32) {
-        precondition(read(source, token, 1) == 1)
+        precondition(read(source, token, 8) == 8)
         send(target)
         awaited -= 1
         if awaited == 0 { whenDone() }
@@ -93,7 +94,7 @@ private final class Ring: @unchecked Sendable {
     private func send(_ descriptor: Int32) {
         guard unsent > 0 else { return }
         unsent -= 1
-        precondition(write(descriptor, token, 1) == 1)
+        precondition(write(descriptor, token, 8) == 8)
     }
 }
 

@@ -9,15 +9,15 @@ import Round
     import Musl
 #endif
 
-/// Tokens that go round a ring of pipes or socket pairs: who finds one in his puts it into the next.
-func ring(_ round: Round, sockets: Bool) throws {
-    let start = try prepareRing(round, on: Reactor.shared, sockets: sockets)
+/// Tokens that go round a ring of pairs of descriptors: who finds one in his puts it into the next.
+func ring(_ round: Round, of kind: Int) throws {
+    let start = try prepareRing(round, on: Reactor.shared, of: kind)
     try round.timed(start)
 }
 
 /// A ring that is ready, and what is to be done for the tokens to go round.
-func prepareRing(_ round: Round, on reactor: Reactor, sockets: Bool) throws -> () throws -> Void {
-    let pairs = openPairs(round, kind: sockets ? round_sockets : round_pipes)
+func prepareRing(_ round: Round, on reactor: Reactor, of kind: Int) throws -> () throws -> Void {
+    let pairs = openPairs(round, kind: kind)
     let ring = Ring(reactor, tokens: round.operations)
     for index in 0..<round.size {
         let station = Station(ring, source: pairs[index].reader, target: pairs[(index + 1) % round.size].writer)
@@ -71,13 +71,14 @@ func footprintOfWatchers(_ round: Round) throws {
 /// What the stations of a ring share.
 private final class Ring {
     private let reactor: Reactor
-    private let token = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)
+    /// Of eight bytes, and a one, because that is what an eventfd takes.
+    private let token = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
     private var unsent: Int
     private var awaited: Int
 
     init(_ reactor: Reactor, tokens: Int) {
         self.reactor = reactor
-        token.initialize(to: 0)
+        token.initialize(to: 1)
         unsent = tokens
         awaited = tokens
     }
@@ -85,11 +86,11 @@ private final class Ring {
     func send(_ descriptor: Int32) {
         guard unsent > 0 else { return }
         unsent -= 1
-        precondition(write(descriptor, token, 1) == 1)
+        precondition(write(descriptor, token, 8) == 8)
     }
 
     func receive(_ descriptor: Int32) {
-        precondition(read(descriptor, token, 1) == 1)
+        precondition(read(descriptor, token, 8) == 8)
     }
 
     func passed() throws {

@@ -72,7 +72,7 @@ func manyReactors(_ round: Round) throws {
             WorkThread {
                 do {
                     let reactor = try Reactor()
-                    let start = try prepareRing(each, on: reactor, sockets: false)
+                    let start = try prepareRing(each, on: reactor, of: round_pipes)
                     line.wait()
                     try start()
                 } catch {

@@ -3,6 +3,10 @@
 #ifndef ROUND_H
 #define ROUND_H
 
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -194,11 +198,21 @@ static inline uint64_t round_far_delay_ns(uint64_t *state) {
     return 60000000000 + round_random(state) % 60000000000;
 }
 
-// What a pair of descriptors is. Where nothing is written, the reading ends of one pipe do, and take half as many.
-enum { round_pipes, round_sockets, round_readers };
+// What a pair of descriptors is. Where nothing is written, the reading ends of one pipe do, and take half as many; so does an
+// eventfd, which is both ends, where tokens of eight bytes are.
+enum { round_pipes, round_sockets, round_readers, round_eventfds };
 
 static inline int round_open_pair(int kind, int *pair, const int *first) {
     if (kind == round_sockets) return socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    if (kind == round_eventfds) {
+#ifdef __linux__
+        pair[0] = pair[1] = eventfd(0, EFD_SEMAPHORE);
+        return pair[0] < 0 ? -1 : 0;
+#else
+        errno = ENOSYS;
+        return -1;
+#endif
+    }
     if (kind == round_pipes || pair == first) return pipe(pair);
     pair[0] = dup(first[0]);
     pair[1] = first[1];

@@ -71,7 +71,8 @@ private final class Ring: @unchecked Sendable {
     var whenDone = {}
     private var unsent: Int
     private var awaited: Int
-    private let token = ByteBuffer(bytes: [0])
+    /// As long as that of the peers that also have a ring of eventfds.
+    private let token = ByteBuffer(integer: UInt64(1), endianness: .host)
 
     init(tokens: Int) {
         unsent = tokens
@@ -101,7 +102,7 @@ private final class Station: ChannelInboundHandler, Sendable {
     init(_ ring: Ring) { self.ring = ring }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        for _ in 0..<unwrapInboundIn(data).readableBytes { ring.arrived(context) }
+        for _ in 0..<unwrapInboundIn(data).readableBytes / 8 { ring.arrived(context) }
     }
 }
 
