@@ -8,7 +8,7 @@ let package = Package(
     name: "swift-reactor",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "Reactor", targets: ["Reactor", "Symbols"]),
         .library(name: "ReactorLogging", targets: ["ReactorLogging"]),
         .library(name: "swiftreactor", type: .dynamic, targets: ["ReactorC"]),
     ],
@@ -23,28 +23,30 @@ let package = Package(
             providers: [.apt(["libev-dev"]), .brew(["libev"])]
         ),
         .systemLibrary(name: "CPrefetch"),
+        .systemLibrary(name: "CSymbols"),
         .target(name: "CSignals"),
         .target(name: "CTraceback"),
-        .target(name: "Symbols", swiftSettings: settings),
+        // What Reactor calls through a header, CSymbols, so that the two are compiled side by side.
+        .target(name: "Symbols", dependencies: ["CSymbols"], swiftSettings: settings),
         .target(
             name: "Reactor",
-            dependencies: ["CLibev", "CPrefetch", "CSignals", "CTraceback", "Symbols"],
+            dependencies: ["CLibev", "CPrefetch", "CSignals", "CSymbols", "CTraceback"],
             swiftSettings: settings
         ),
         .target(
             name: "ReactorLogging",
             dependencies: [
-                "Reactor",
+                "Reactor", "Symbols",
                 .product(name: "Logging", package: "swift-log", condition: .when(traits: ["Logging"])),
             ],
             swiftSettings: settings
         ),
         .systemLibrary(name: "CReactor", path: "include"),
-        .target(name: "ReactorC", dependencies: ["CReactor", "Reactor"], swiftSettings: settings),
+        .target(name: "ReactorC", dependencies: ["CReactor", "Reactor", "Symbols"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",
-            dependencies: ["Reactor", "CTestSupport"],
+            dependencies: ["Reactor", "Symbols", "CTestSupport"],
             swiftSettings: settings
         ),
         // Without strict memory safety: they are C programs in Swift, where every call would be marked.

@@ -1,27 +1,59 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+internal import CSymbols
+
 #if canImport(Runtime) && os(Linux)
     internal import Runtime
 #endif
 
 /// What is known of the code at an address: as the Swift runtime's own crash reporter finds it.
-///
-/// A module of its own, so that it is compiled beside the reactor and not before or after it.
-package struct Symbol: Sendable {
-    /// Whose code it is.
-    package enum Origin: Sendable { case program, reactor, runtime }
-
+struct Symbol {
     /// Of the function; nil where the program does not tell.
-    package let function: String?
-    package let path: String?
-    package let line: Int?
+    let function: String?
+    let path: String?
+    let line: Int?
     /// The program or the library that it is part of.
-    package let image: String?
-    package let origin: Origin
+    let image: String?
+    let origin: Int
+}
+
+/// What the header of CSymbols declares.
+@c @implementation
+func csymbols_look_up(
+    _ addresses: UnsafePointer<UInt>?,
+    _ count: CInt,
+    _ context: UnsafeMutableRawPointer?,
+    _ found: csymbols_found?
+) {
+    let addresses = unsafe Array(UnsafeBufferPointer(start: addresses, count: Int(count)))
+    for symbol in Symbol.lookUp(addresses) {
+        unsafe symbol.function.withCString { function in
+            unsafe symbol.path.withCString { path in
+                unsafe symbol.image.withCString { image in
+                    var symbol = unsafe csymbols_symbol(
+                        function: function,
+                        path: path,
+                        image: image,
+                        line: symbol.line ?? 0,
+                        origin: CInt(symbol.origin)
+                    )
+                    unsafe found?(context, &symbol)
+                }
+            }
+        }
+    }
+}
+
+extension String? {
+    /// With NULL for nil.
+    fileprivate func withCString(_ body: (UnsafePointer<CChar>?) -> Void) {
+        if let self { unsafe self.withCString(body) } else { body(nil) }
+    }
 }
 
 extension Symbol {
     #if canImport(Runtime) && os(Linux)
         /// Of each of these return addresses, and of the functions that were inlined there, in the same order.
-        package static func lookUp(_ addresses: [UInt]) -> [Symbol] {
+        static func lookUp(_ addresses: [UInt]) -> [Symbol] {
             guard let architecture = try? Backtrace.capture(limit: 1).architecture,
                 let backtrace = try? Backtrace(from: AddressDecoder(architecture: architecture, addresses: addresses)),
                 let symbolicated = backtrace.symbolicated(with: ImageMap.capture())
@@ -33,10 +65,10 @@ extension Symbol {
         }
     #else
         // There is a Runtime module from macOS 26 on only.
-        package static func lookUp(_ addresses: [UInt]) -> [Symbol] { addresses.map { _ in .unknown } }
+        static func lookUp(_ addresses: [UInt]) -> [Symbol] { addresses.map { _ in .unknown } }
     #endif
 
-    private static let unknown = Self(function: nil, path: nil, line: nil, image: nil, origin: .runtime)
+    private static let unknown = Self(function: nil, path: nil, line: nil, image: nil, origin: csymbols_runtime)
 
     /// The folder of our own sources, as the compiler writes it into the debug information.
     private static let sources = #filePath.dropLast("Symbols/Symbol.swift".count)
@@ -61,11 +93,11 @@ extension Symbol {
             // A method that the program has added to a type of ours has our module's name as well.
             let isOurs = symbol.rawName.hasPrefix("$s7Reactor") && path?.contains("Sources/Reactor/") != false
             if isOurs || path?.hasPrefix(Self.sources) == true {
-                origin = .reactor
+                origin = csymbols_reactor
             } else if isGlue || frame.isSystem || isUnknownC || isOfSwift {
-                origin = .runtime
+                origin = csymbols_runtime
             } else {
-                origin = .program
+                origin = csymbols_program
             }
         }
     #endif

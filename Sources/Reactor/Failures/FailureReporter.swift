@@ -4,12 +4,13 @@
 /// A class: what it reports to may use the reactor, and so come back while it is being told.
 final class FailureReporter {
     /// What tells failures apart: those that read the same and were thrown at the same place are the same.
-    private struct Identity: Hashable {
+    private struct Identity: Equatable {
         let headline: String
         let addresses: [UInt]
     }
 
     private struct Occurrences {
+        let identity: Identity
         var reported = 1
         var folded = 0
         /// Since when they are counted.
@@ -37,9 +38,9 @@ final class FailureReporter {
     /// Where more than this are different from one another, the rest are not remembered.
     private static let limit = 256
 
-    private var recent: [Identity: Occurrences] = [:]
+    private var recent: [Occurrences] = []
     /// Tracebacks that were shown, without a headline: the same need not be shown with each of a thousand different errors.
-    private var shown: [Identity: Occurrences] = [:]
+    private var shown: [Occurrences] = []
 
     /// When there is a count to be reported; `UInt64.max` for never.
     private(set) var summaryDue = UInt64.max
@@ -50,10 +51,13 @@ final class FailureReporter {
         let now = MonotonicClock.now()
         let addresses = failure.traceback?.addresses ?? []
         let identity = Identity(headline: headline, addresses: addresses)
-        if let known = recent[identity], known.isOver(now) { finish(identity, now, outlet) }
-        guard recent[identity]?.reported != 2 else {
-            recent[identity]?.fold(failure)
-            summaryDue = min(summaryDue, recent[identity].map { $0.since + Self.second } ?? .max)
+        if let position = recent.firstIndex(where: { $0.identity == identity }) {
+            if recent[position].isOver(now) { finish(position, now, outlet) }
+        }
+        // What was told meanwhile may have failed, and moved it.
+        if let position = recent.firstIndex(where: { $0.identity == identity }), recent[position].reported == 2 {
+            recent[position].fold(failure)
+            summaryDue = min(summaryDue, recent[position].since + Self.second)
             return
         }
         let showsTraceback = Self.count(Identity(headline: "", addresses: addresses), in: &shown, now)
@@ -67,10 +71,10 @@ final class FailureReporter {
         let now = MonotonicClock.now()
         guard all || now >= summaryDue else { return }
         summaryDue = .max
-        for identity in recent.keys {
-            guard let occurrences = recent[identity], occurrences.folded > 0 else { continue }
+        for occurrences in recent where occurrences.folded > 0 {
             if all || occurrences.isOver(now) {
-                finish(identity, max(now, occurrences.since), outlet)
+                let position = recent.firstIndex { $0.identity == occurrences.identity }
+                if let position { finish(position, max(now, occurrences.since), outlet) }
             } else {
                 summaryDue = min(summaryDue, occurrences.since + Self.second)
             }
@@ -78,27 +82,34 @@ final class FailureReporter {
     }
 
     /// Counts one more in this second; false where there were two already.
-    private static func count(_ identity: Identity, in table: inout [Identity: Occurrences], _ now: UInt64) -> Bool {
-        if let known = table[identity], !known.isOver(now) {
-            guard known.reported < 2 else { return false }
-            table[identity]?.reported += 1
+    private static func count(_ identity: Identity, in list: inout [Occurrences], _ now: UInt64) -> Bool {
+        if let position = list.firstIndex(where: { $0.identity == identity }) {
+            if list[position].isOver(now) {
+                list[position] = Occurrences(identity: identity, since: now)
+            } else if list[position].reported < 2 {
+                list[position].reported += 1
+            } else {
+                return false
+            }
         } else {
-            if table.count >= limit { table = table.filter { !$0.value.isOver(now) || $0.value.folded > 0 } }
-            if table.count < limit { table[identity] = Occurrences(since: now) }
+            if list.count >= limit { list.removeAll { $0.isOver(now) && $0.folded == 0 } }
+            if list.count < limit { list.append(Occurrences(identity: identity, since: now)) }
         }
         return true
     }
 
     /// Says how many came in the time that is over. Where some did, the storm is taken to go on; where none did, the next
     /// one is reported in full.
-    private func finish(_ identity: Identity, _ now: UInt64, _ outlet: any ReportOutlet) {
-        guard let occurrences = recent.removeValue(forKey: identity), let callback = occurrences.repeated else {
+    private func finish(_ position: Int, _ now: UInt64, _ outlet: any ReportOutlet) {
+        let occurrences = recent[position]
+        guard let callback = occurrences.repeated else {
+            recent.remove(at: position)
             return
         }
-        recent[identity] = Occurrences(reported: 2, since: now)
+        recent[position] = Occurrences(identity: occurrences.identity, reported: 2, since: now)
         outlet.write(
             RepeatedFailure(
-                headline: identity.headline,
+                headline: occurrences.identity.headline,
                 kind: callback.kind,
                 label: callback.label,
                 registeredAt: callback.registeredAt,

@@ -1,5 +1,3 @@
-internal import Symbols
-
 /// Names, files and lines for the addresses of tracebacks. What was looked up is kept: a callback that fails again fails
 /// at the same place as a rule.
 final class SymbolTable: Sendable {
@@ -14,26 +12,11 @@ final class SymbolTable: Sendable {
 
     func frames(of addresses: [UInt]) -> [Traceback.Frame] {
         if let known = known.withLock({ $0.first { $0.addresses == addresses } }) { return known.frames }
-        let frames = Symbol.lookUp(addresses).map(Traceback.Frame.init)
+        let frames = SymbolLookUp.frames(of: addresses)
         known.withLock { known in
             if known.count >= 256 { known.removeAll() }
             known.append(Known(addresses: addresses, frames: frames))
         }
         return frames
-    }
-}
-
-extension Traceback.Frame {
-    fileprivate init(_ symbol: Symbol) {
-        function = symbol.function
-        path = symbol.path
-        line = symbol.line
-        image = symbol.image
-        origin =
-            switch symbol.origin {
-            case .program: .program
-            case .reactor: .reactor
-            case .runtime: .runtime
-            }
     }
 }
