@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -389,6 +392,17 @@ bool io_block_signal(int signal, bool blocked) {
     pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &mask, 0);
     return was_blocked;
 }
+
+#ifdef __linux__
+int io_epoll(void) {
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+bool io_epoll_add(int set, int fd) {
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+#endif
 
 bool io_has_thread_sanitizer(void) {
 #if defined(__has_feature)

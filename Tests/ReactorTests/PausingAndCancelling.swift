@@ -143,6 +143,19 @@ import Testing
         #expect(calls == 1)
     }
 
+    @Test func theOthersStayInTheOrderOfTheirRegistrationHoweverManyAreCancelled() throws {
+        let reactor = try IOTest.reactor()
+        let pipes = try (0..<20).map { _ in try IOTest.Pipe() }
+        var left = try pipes.reversed().map { try reactor.addReader($0.reader.number) {} }
+        for step in pipes.indices {
+            left.remove(at: step * 7 % left.count).cancel()
+            if step.isMultiple(of: 3) { left.append(try reactor.addReader(pipes[step].reader.number) {}) }
+            #expect(reactor.readers.map(ObjectIdentifier.init) == left.map(ObjectIdentifier.init))
+        }
+        #expect(reactor.removeAll().map(ObjectIdentifier.init) == left.map(ObjectIdentifier.init))
+        #expect(reactor.readers.isEmpty)
+    }
+
     enum Silencing: CaseIterable { case pause, cancel, setInterest, removeAll }
 
     /// Both descriptors are ready in one pass; whichever watcher is called first silences the other.

@@ -56,6 +56,35 @@ import Testing
         #expect(throws: DescriptorError.watcherCancelled(number)) { try watcher.resume() }
     }
 
+    #if os(Linux)
+        /// As libev's may, where the number was used again and polled before anybody had looked.
+        @Test func aSetThatHoldsTwoFilesUnderOneNumberIsFound() async {
+            await #expect(processExitsWith: .success) {
+                try ReusedNumbers.aSetThatHoldsTwoFilesUnderOneNumberIsFound(IOTest.OwnProcess())
+            }
+        }
+
+        private static func aSetThatHoldsTwoFilesUnderOneNumberIsFound(_ process: IOTest.OwnProcess) throws {
+            let set = try IOTest.File(io_epoll())
+            let old = try IOTest.Pipe()
+            let new = try IOTest.Pipe()
+            let number = old.reader.number
+            let other = try IOTest.File(dup(number))
+            try #require(io_epoll_add(set.number, number))
+            try #require(dup2(new.reader.number, number) == number)
+            try #require(io_epoll_add(set.number, number))
+            var stale = StaleRegistrations()
+            stale.suspect(number)
+            #expect(stale.isConfirmed(inEpoll: set.number) { _ in true })
+            // With its last number the old file leaves the set.
+            other.close()
+            stale.suspect(number)
+            #expect(!stale.isConfirmed(inEpoll: set.number) { _ in true })
+            stale.suspect(number)
+            #expect(stale.isConfirmed(inEpoll: set.number) { _ in false })
+        }
+    #endif
+
     @Test func whenTheNumberIsUsedAgainATouchOfTheWatcherTells() async {
         await #expect(processExitsWith: .success) {
             try ReusedNumbers.whenTheNumberIsUsedAgainATouchOfTheWatcherTells(IOTest.OwnProcess())

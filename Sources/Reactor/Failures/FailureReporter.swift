@@ -9,19 +9,25 @@ final class FailureReporter {
         let addresses: [UInt]
     }
 
-    private struct Occurrences {
+    private final class Occurrences {
         let identity: Identity
-        var reported = 1
-        var folded = 0
         /// Since when they are counted.
-        var since: UInt64
+        let since: UInt64
+        var reported: Int
+        var folded = 0
         /// What is repeated, where some are folded. Without the error, which may hold anything.
         var repeated: Callback?
+
+        init(_ identity: Identity, since: UInt64, reported: Int = 1) {
+            self.identity = identity
+            self.since = since
+            self.reported = reported
+        }
 
         /// Not yet where they came while another report was written.
         func isOver(_ now: UInt64) -> Bool { now > since && now - since >= second }
 
-        mutating func fold(_ failure: CallbackFailure) {
+        func fold(_ failure: CallbackFailure) {
             folded += 1
             if repeated != nil { return }
             repeated = Callback(kind: failure.kind, label: failure.label, registeredAt: failure.registeredAt)
@@ -51,13 +57,12 @@ final class FailureReporter {
         let now = MonotonicClock.now()
         let addresses = failure.traceback?.addresses ?? []
         let identity = Identity(headline: headline, addresses: addresses)
-        if let position = recent.firstIndex(where: { $0.identity == identity }) {
-            if recent[position].isOver(now) { finish(position, now, outlet) }
+        if let known = recent.first(where: { $0.identity == identity }), known.isOver(now) {
+            finish(known, now, outlet)
         }
-        // What was told meanwhile may have failed, and moved it.
-        if let position = recent.firstIndex(where: { $0.identity == identity }), recent[position].reported == 2 {
-            recent[position].fold(failure)
-            summaryDue = min(summaryDue, recent[position].since + Self.second)
+        if let known = recent.first(where: { $0.identity == identity }), known.reported == 2 {
+            known.fold(failure)
+            summaryDue = min(summaryDue, known.since + Self.second)
             return
         }
         let showsTraceback = Self.count(Identity(headline: "", addresses: addresses), in: &shown, now)
@@ -73,8 +78,7 @@ final class FailureReporter {
         summaryDue = .max
         for occurrences in recent where occurrences.folded > 0 {
             if all || occurrences.isOver(now) {
-                let position = recent.firstIndex { $0.identity == occurrences.identity }
-                if let position { finish(position, max(now, occurrences.since), outlet) }
+                finish(occurrences, max(now, occurrences.since), outlet)
             } else {
                 summaryDue = min(summaryDue, occurrences.since + Self.second)
             }
@@ -83,30 +87,27 @@ final class FailureReporter {
 
     /// Counts one more in this second; false where there were two already.
     private static func count(_ identity: Identity, in list: inout [Occurrences], _ now: UInt64) -> Bool {
-        if let position = list.firstIndex(where: { $0.identity == identity }) {
-            if list[position].isOver(now) {
-                list[position] = Occurrences(identity: identity, since: now)
-            } else if list[position].reported < 2 {
-                list[position].reported += 1
-            } else {
-                return false
+        if let known = list.first(where: { $0.identity == identity }) {
+            if !known.isOver(now) {
+                guard known.reported < 2 else { return false }
+                known.reported += 1
+                return true
             }
-        } else {
-            if list.count >= limit { list.removeAll { $0.isOver(now) && $0.folded == 0 } }
-            if list.count < limit { list.append(Occurrences(identity: identity, since: now)) }
+            list.removeAll { $0 === known }
         }
+        if list.count >= limit { list.removeAll { $0.isOver(now) && $0.folded == 0 } }
+        if list.count < limit { list.append(Occurrences(identity, since: now)) }
         return true
     }
 
     /// Says how many came in the time that is over. Where some did, the storm is taken to go on; where none did, the next
     /// one is reported in full.
-    private func finish(_ position: Int, _ now: UInt64, _ outlet: any ReportOutlet) {
-        let occurrences = recent[position]
-        guard let callback = occurrences.repeated else {
-            recent.remove(at: position)
-            return
-        }
-        recent[position] = Occurrences(identity: occurrences.identity, reported: 2, since: now)
+    private func finish(_ occurrences: Occurrences, _ now: UInt64, _ outlet: any ReportOutlet) {
+        // What was told of others may have failed, and have come here already.
+        guard let position = recent.firstIndex(where: { $0 === occurrences }) else { return }
+        recent.remove(at: position)
+        guard let callback = occurrences.repeated else { return }
+        recent.append(Occurrences(occurrences.identity, since: now, reported: 2))
         outlet.write(
             RepeatedFailure(
                 headline: occurrences.identity.headline,

@@ -98,6 +98,13 @@ bool io_block_signal(int signal, bool blocked);
 // raise(3), delivered before it returns: the threads of a pool have all signals blocked.
 void io_raise(int signal);
 
+#ifdef __linux__
+// A new epoll set.
+int io_epoll(void);
+// Puts the file that has this number now into the set.
+bool io_epoll_add(int set, int fd);
+#endif
+
 bool io_has_thread_sanitizer(void);
 // CPU time of the calling thread, in nanoseconds.
 uint64_t io_thread_cpu_time(void);
