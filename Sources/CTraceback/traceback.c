@@ -139,7 +139,7 @@ static atomic_bool installed;
 // alone before us, and would get none of these if we asked for them.
 static atomic_bool boxes_are_made;
 
-static void install(void) {
+__attribute__((noinline)) static void install(void) {
     if (atomic_exchange(&installed, true)) return;
     atomic_store(&next_typed_hook, atomic_load(&_swift_willThrowTypedImpl));
     atomic_store(&next_hook, atomic_load(&_swift_willThrow));

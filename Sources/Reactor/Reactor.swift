@@ -150,14 +150,23 @@ public final class Reactor {
     ) -> Int {
         owner.check("Reactor.runOnce", CallSite(fileID: fileID, line: line))
         let before = door.entered
-        let mayBlock = timeout > .zero
-        let limit = mayBlock ? ReactorInstant(nanoseconds: calls.now).advanced(by: timeout).nanoseconds : 0
         let armed = door.throwRecorder.arm()
-        defer { armed.disarm() }
-        repeat {
-            pass(mayBlock: mayBlock, until: limit)
-        } while mayBlock && door.entered == before && !state.isStopping && calls.now < limit
+        if timeout.attoseconds > 0 {
+            passUntilCalled(timeout)
+        } else {
+            pass(mayBlock: false, until: 0)
+        }
+        armed.disarm()
         return door.entered &- before
+    }
+
+    @inline(never)
+    private func passUntilCalled(_ timeout: Duration) {
+        let before = door.entered
+        let limit = ReactorInstant(nanoseconds: calls.now).advanced(by: timeout).nanoseconds
+        repeat {
+            pass(mayBlock: true, until: limit)
+        } while door.entered == before && !state.isStopping && calls.now < limit
     }
 
     /// Calls `callback` when `run()` has begun; on the next pass, if it has already. Several are called in order.
@@ -235,9 +244,7 @@ public final class Reactor {
         watchers.beforePoll(mayBlock: mayBlock || isHosted)
         if mayBlock { loop.wakeup.prepareToSleep() }
         let blocks = mayBlock && isIdle && maySleep(until: limit)
-        if door.isObserved { door.waitBegan() }
-        loop.poll(block: blocks)
-        if door.isObserved { door.waitEnded() }
+        if door.isObserved { pollObserved(block: blocks) } else { loop.poll(block: blocks) }
         loop.wakeup.endSleep()
         if isVirtual, mayBlock { moveOn(until: limit) }
         if door.summaryDue != .max { door.summarize() }
@@ -250,11 +257,19 @@ public final class Reactor {
         if isHosted { prepareHostToSleep() }
     }
 
-    /// Whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer pass has left
-    /// something that is still to be called.
+    /// Polls, with instruments that are told. Apart, as in the door.
+    @inline(never)
+    private func pollObserved(block: Bool) {
+        door.waitBegan()
+        loop.poll(block: block)
+        if door.isObserved { door.waitEnded() }
+    }
+
+    /// Before a poll: whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer
+    /// pass has left something that is still to be called.
     @inline(__always)
     private var isIdle: Bool {
-        threadCalls.isEmpty && loop.hasNothingPending
+        threadCalls.isEmpty && loop.hasNothingLeft
             && (!hasWhenRunning || !isDriven) && !state.isStopping
     }
 
@@ -287,7 +302,7 @@ public final class Reactor {
     /// Under virtual time nobody waits for a deadline; without one, time stands still.
     @inline(never)
     private func moveOn(until limit: UInt64) {
-        guard isIdle else { return }
+        guard isIdle, loop.hasNothingPending else { return }
         let next = min(calls.nextDeadline, limit)
         if next != .max { clock?.advance(to: Instant(nanoseconds: next)) }
     }

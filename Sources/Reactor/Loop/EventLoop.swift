@@ -22,7 +22,6 @@ import CLibev
     private var hasDueSignals = false
     #if os(Linux)
         private var host: HostDescriptor?
-        private var hasHost = false
     #endif
 
     /// The source whose callback is on the stack, if one is, for `pass` when it is nested. No reference is kept: a
@@ -34,9 +33,23 @@ import CLibev
 
     /// Descriptors whose sources were started or stopped since the last poll.
     private var changedDescriptors: [Int32] = []
-    /// Whether the array has something, and so below: each look at an array of a class is checked for exclusivity at run
-    /// time, and these are looked at in each pass.
-    private var hasChanges = false
+
+    /// What the next poll has to see to, beside polling. In one word, because most passes have nothing of it, and should
+    /// spend one look on that; a look at an array of a class would be checked for exclusivity at run time as well.
+    private struct Concerns: OptionSet {
+        let rawValue: UInt8
+        /// `changedDescriptors` has some.
+        static let changes = Concerns(rawValue: 1)
+        /// libev may go through all descriptors before it waits, one system call for each, and abort on any that is closed.
+        static let rebuilding = Concerns(rawValue: 2)
+        /// `stale` has something to look for.
+        static let stale = Concerns(rawValue: 4)
+        /// The kernel's set is the parent's too, this being a forked child that has not polled yet.
+        static let shared = Concerns(rawValue: 8)
+        /// There is a host's descriptor.
+        static let host = Concerns(rawValue: 16)
+    }
+    private var concerns: Concerns = []
 
     /// Told of each such change; for a host.
     var whenChanged: (() -> Void)? {
@@ -53,16 +66,9 @@ import CLibev
     private let scratch: OpaquePointer
     private var forkGeneration = ForkWatch.generation
 
-    /// Whether libev may go through all descriptors before the next poll, one system call for each, and abort on any
-    /// that is closed.
-    private(set) var isRebuilding = false
     #if os(Linux)
         private var stale = StaleRegistrations()
     #endif
-    /// Whether `stale` has something to look for.
-    private var mayHoldStale = false
-    /// Whether the kernel's set is the parent's too, this being a forked child that has not polled yet.
-    private var isShared = false
 
     /// Throws `ReactorError.backendUnavailable`, or `.outOfDescriptors` where the system has none left.
     init(backend: ReactorBackend) throws(ReactorError) {
@@ -118,33 +124,45 @@ import CLibev
     /// Waits until something is ready (or not at all, with `block` false), and leaves it pending.
     @inline(__always)
     func poll(block: Bool) {
-        #if os(Linux)
-            if hasHost { host?.forget(backendDescriptor) }
-        #endif
-        isRebuilding = false
-        isShared = false
-        if hasChanges { forgetChanges() }
+        if !concerns.isEmpty { prepareToPoll() }
         clibev_set_errno(0)
         unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
-        // Left by epoll_ctl, when an event came for a number that is closed or is another file's: libev will rebuild the
-        // set then. EEXIST comes of watching again what was watched before, EINTR of a signal.
         let failure = clibev_errno()
-        if failure != 0, failure != EEXIST, failure != EINTR { isRebuilding = true }
+        if failure != 0 { pollFailed(failure) }
         #if os(Linux)
-            if hasHost { host?.watch(backendDescriptor) }
+            if concerns.contains(.host) { watchForHost() }
         #endif
     }
 
-    private func forgetChanges() {
-        hasChanges = false
-        changedDescriptors.removeAll(keepingCapacity: changedDescriptors.capacity <= 4_096)
+    /// What `ev_run` is about to do about them is done then. Apart, as what follows is: most polls have none.
+    @inline(never)
+    private func prepareToPoll() {
+        #if os(Linux)
+            if concerns.contains(.host) { host?.forget(backendDescriptor) }
+        #endif
+        if concerns.contains(.changes) {
+            changedDescriptors.removeAll(keepingCapacity: changedDescriptors.capacity <= 4_096)
+        }
+        concerns.subtract([.changes, .rebuilding, .shared])
     }
+
+    /// Left by epoll_ctl, when an event came for a number that is closed or is another file's: libev will rebuild the
+    /// set then. EEXIST comes of watching again what was watched before, EINTR of a signal.
+    @inline(never)
+    private func pollFailed(_ failure: Int32) {
+        if failure != EEXIST, failure != EINTR { concerns.insert(.rebuilding) }
+    }
+
+    #if os(Linux)
+        @inline(never)
+        private func watchForHost() { host?.watch(backendDescriptor) }
+    #endif
 
     /// Makes libev tell the kernel about every descriptor anew, before the next poll. An epoll set that holds a file
     /// whose number is used for another goes on reporting it; there is no other way to get it out.
     func rebuild() {
         guard backend.kernelKeepsTheSet else { return }
-        isRebuilding = true
+        concerns.insert(.rebuilding)
         #if os(Linux)
             stale.removeAll()
         #endif
@@ -159,8 +177,12 @@ import CLibev
         unsafe dispatching = nil
     }
 
-    /// Whether the last poll found nothing.
+    /// Whether there is nothing to dispatch: the last poll found nothing, and an outer pass has left nothing.
     var hasNothingPending: Bool { unsafe ev_pending_count(pointer) == 0 && !hasDueSignals }
+
+    /// The same before the poll of a pass. An outermost pass has dispatched all when it ends, so libev is not asked.
+    @inline(__always)
+    var hasNothingLeft: Bool { depth <= 1 ? !hasDueSignals : hasNothingPending }
 
     /// Begins a pass; what it returns is for the `endPass` that has to follow.
     ///
@@ -168,19 +190,32 @@ import CLibev
     /// has not come to reading yet) and recurse until the stack is gone. GLib blocks such sources likewise.
     @inline(__always)
     func beginPass() -> OuterPass {
-        depth += 1
+        depth &+= 1
+        return depth > 1 ? beginNestedPass() : unsafe OuterPass(dispatching: nil)
+    }
+
+    @inline(never)
+    private func beginNestedPass() -> OuterPass {
         let outer = unsafe OuterPass(dispatching: dispatching)
-        if depth > 1, let watcher = unsafe dispatching { unsafe IOSource.of(watcher).suspend() }
+        if let watcher = unsafe dispatching { unsafe IOSource.of(watcher).suspend() }
         unsafe dispatching = nil
         return outer
     }
 
     @inline(__always)
     func endPass(_ outer: OuterPass) {
+        depth &-= 1
+        if depth > 0 {
+            endNestedPass(outer)
+        } else if hasRetired {
+            releaseRetired()
+        }
+    }
+
+    @inline(never)
+    private func endNestedPass(_ outer: OuterPass) {
         unsafe dispatching = outer.dispatching
-        if depth > 1, let watcher = unsafe outer.dispatching { unsafe IOSource.of(watcher).endSuspension() }
-        depth -= 1
-        if depth == 0, hasRetired { releaseRetired() }
+        if let watcher = unsafe dispatching { unsafe IOSource.of(watcher).endSuspension() }
     }
 
     /// What a nested pass has interrupted.
@@ -201,23 +236,27 @@ import CLibev
     /// To be called where what a descriptor is watched for changes, but not to nothing: in the next poll libev tells the kernel of the change, and aborts if the
     /// descriptor was closed meanwhile (it does so even when one of two watchers was only stopped).
     func noteChange(of descriptor: Int32) {
-        hasChanges = true
+        concerns.insert(.changes)
         if isHosted { whenChanged?() }
         if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
     }
 
     /// Gives each descriptor that was changed since the last poll to `body`; false where there was none.
     func forEachChange(_ body: (Int32) -> Void) -> Bool {
-        guard hasChanges else { return false }
+        guard concerns.contains(.changes) else { return false }
         for descriptor in changedDescriptors { body(descriptor) }
         return true
     }
 
     /// Whether there is a change that the next poll will tell the kernel of.
-    var hasUntoldChanges: Bool { hasChanges || isRebuilding }
+    var hasUntoldChanges: Bool { !concerns.isDisjoint(with: [.changes, .rebuilding]) }
 
     /// Whether the next poll may abort on a descriptor that is closed, unless that is found out before.
-    var mayMeetClosed: Bool { hasUntoldChanges || mayHoldStale }
+    @inline(__always)
+    var mayMeetClosed: Bool { !concerns.isDisjoint(with: [.changes, .rebuilding, .stale]) }
+
+    /// Whether it goes through all descriptors.
+    var isRebuilding: Bool { concerns.contains(.rebuilding) }
 
     /// Keeps a cancelled source until nothing can refer to it any more.
     func retire(_ source: AnyObject) {
@@ -229,11 +268,10 @@ import CLibev
     /// Takes a descriptor, whose last source was just closed, out of the kernel's set; see `Descriptor.remove`.
     func forgetInKernel(_ descriptor: Int32, unlessIsSame isSame: () -> Bool) {
         #if os(Linux)
-            // In a forked child the set is still the parent's, until libev has made another.
-            guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return }
+            guard isKernelSetOurs else { return }
             // Where it is not there, libev has taken it out already, or the number is not the file's any more.
             if !Descriptor.remove(descriptor, fromEpoll: backendDescriptor), !isSame() {
-                mayHoldStale = true
+                concerns.insert(.stale)
                 stale.suspect(descriptor)
             }
         #endif
@@ -243,19 +281,25 @@ import CLibev
     /// `isWatched` tells of a number whether it has sources.
     func forgetStale(isWatched: (Int32) -> Bool) {
         #if os(Linux)
-            if !mayHoldStale || isShared { return }
+            if !concerns.contains(.stale) || concerns.contains(.shared) { return }
             let isConfirmed = stale.isConfirmed(inEpoll: backendDescriptor) {
                 isWatched($0) && !changedDescriptors.contains($0)
             }
-            mayHoldStale = !stale.isEmpty
+            if stale.isEmpty { concerns.remove(.stale) }
             if isConfirmed { rebuild() }
         #endif
     }
 
     /// Whether epoll does not take a descriptor, which is not in it yet: it says that even when asked to take it out.
     func refusesInKernel(_ descriptor: Int32) -> Bool {
-        guard backend == .epoll, !isShared, forkGeneration == ForkWatch.generation else { return false }
+        guard isKernelSetOurs else { return false }
         return !Descriptor.remove(descriptor, fromEpoll: backendDescriptor) && errno == EPERM
+    }
+
+    /// Whether there is an epoll set, and it is this process's: in a forked child it is still the parent's, until libev has
+    /// made another.
+    private var isKernelSetOurs: Bool {
+        backend == .epoll && !concerns.contains(.shared) && forkGeneration == ForkWatch.generation
     }
 
     /// Whether this process was forked since the last call; the kernel's state is then rebuilt at the next poll, as
@@ -271,8 +315,7 @@ import CLibev
     @inline(never)
     private func renewAfterFork(_ generation: Int) {
         forkGeneration = generation
-        isRebuilding = true
-        isShared = true
+        concerns.formUnion([.rebuilding, .shared])
         wakeup.renewAfterFork()
         #if os(Linux)
             stale.removeAll()
@@ -292,7 +335,7 @@ import CLibev
             // The wake-up itself too: it is to be seen before the first poll tells libev's set of it.
             guard host.watch(wakeup.descriptor), host.watch(backendDescriptor) else { throw .outOfDescriptors }
             self.host = host
-            hasHost = true
+            concerns.insert(.host)
             return host.descriptor
         #else
             return nil

@@ -106,14 +106,20 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
     }
 
     /// What a subclass's trampoline is made of: calls `body`, which may do anything, `close()` included, with the source.
+    /// `loop` tells what its loop is.
     ///
     /// No reference is taken: whoever cancels the source in its own callback leaves it with the loop, which keeps it until
     /// the pass is over. `type` must be the source's class.
     @inline(__always)
-    static func deliver<Source: IOSource>(_ watcher: UInt, to type: Source.Type, _ body: (Source) -> Void) {
+    static func deliver<Source: IOSource>(
+        _ watcher: UInt,
+        to type: Source.Type,
+        _ loop: (Source) -> EventLoop,
+        _ body: (Source) -> Void
+    ) {
         let watcher = unsafe UnsafeMutablePointer<ev_io>(bitPattern: watcher).unsafelyUnwrapped
         unsafe Unmanaged<Source>.fromOpaque(watcher.pointee.data.unsafelyUnwrapped)._withUnsafeGuaranteedRef { source in
-            unsafe source.loop.dispatching = watcher
+            unsafe loop(source).dispatching = watcher
             body(source)
         }
     }

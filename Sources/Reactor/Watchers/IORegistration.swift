@@ -1,11 +1,14 @@
 /// What the loop knows of a watcher, and what the reactor keeps of it until it is cancelled.
+///
+/// Its last two properties, and the callback that a subclass has after them, are what an event needs: they lie together,
+/// since where there are many watchers each line of the cache that an event touches comes from memory.
 class IORegistration: IOSource {
-    final let watcher: IOWatcher
+    fileprivate final let keepsAfterFailure: Bool
     /// Among all in the order of registration.
     final var position: Int
+    final let watcher: IOWatcher
     final let watchers: IOWatchers
     fileprivate final let door: Door
-    fileprivate final let keepsAfterFailure: Bool
 
     init(
         _ watcher: IOWatcher,
@@ -36,7 +39,7 @@ enum WatcherCallback {
 
 @inline(__always)
 private func readinessTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
-    IOSource.deliver(watcher, to: ReadinessRegistration.self) { $0.ready(IOEvents(rawValue: events)) }
+    IOSource.deliver(watcher, to: ReadinessRegistration.self, \.watchers.loop) { $0.ready(IOEvents(rawValue: events)) }
 }
 
 /// A watcher whose callback gets the readiness.
@@ -63,7 +66,7 @@ final class ReadinessRegistration: IORegistration {
 
 @inline(__always)
 private func plainTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
-    IOSource.deliver(watcher, to: PlainRegistration.self) { $0.ready(IOEvents(rawValue: events)) }
+    IOSource.deliver(watcher, to: PlainRegistration.self, \.watchers.loop) { $0.ready(IOEvents(rawValue: events)) }
 }
 
 /// A watcher whose callback gets nothing: a wrapper of its closure would cost a call at each event.

@@ -11,12 +11,22 @@ final class IOWatchers {
     private var gaps = 0
     private var sweep = DescriptorSweep()
     private var sweepIsStale = false
-    private var alwaysReadyCount = 0
+    private var alwaysReadyCount = 0 {
+        didSet { sweepsAlways = Self.sweepsAlways(loop, alwaysReadyCount) }
+    }
+    private var sweepsAlways: Bool
 
     init(loop: EventLoop, door: Door, owner: OwnerThread) {
         self.loop = loop
         self.door = door
         self.owner = owner
+        sweepsAlways = Self.sweepsAlways(loop, 0)
+    }
+
+    /// Whether all descriptors are looked at before each poll: the poll backend aborts in the very pass that meets a closed
+    /// one, and what epoll refuses, libev reports as ready for ever.
+    private static func sweepsAlways(_ loop: EventLoop, _ alwaysReadyCount: Int) -> Bool {
+        loop.backend == .poll || loop.backend.kernelKeepsTheSet && alwaysReadyCount > 0
     }
 
     /// All of them, in the order of their registration.
@@ -115,7 +125,7 @@ final class IOWatchers {
     /// are cancelled before the first is reported, and since a handler may close more, it looks again after that.
     @inline(__always)
     func beforePoll(mayBlock: Bool) {
-        while loop.mayMeetClosed || sweepsBeforePoll(mayBlock: mayBlock), cancelClosedOnes(mayBlock) {}
+        while loop.mayMeetClosed || sweepsAlways || sweepsBeforeSleep(mayBlock), cancelClosedOnes(mayBlock) {}
     }
 
     /// False where there were none.
@@ -124,7 +134,7 @@ final class IOWatchers {
         var losses: [LostWatcher] = []
         loop.forgetStale { watched($0)?.isAlwaysReady == false }
         if loop.forEachChange({ cancelIfClosed($0, &losses) }) { sweepIsStale = true }
-        if sweepsBeforePoll(mayBlock: mayBlock) { cancelAllClosed(&losses) }
+        if sweepsAlways || loop.isRebuilding || sweepsBeforeSleep(mayBlock) { cancelAllClosed(&losses) }
         guard !losses.isEmpty else { return false }
         tell(losses)
         return true
@@ -189,16 +199,12 @@ final class IOWatchers {
         return losses
     }
 
-    /// The poll backend aborts in the very pass that meets a closed descriptor, and libev does when it rebuilds its set.
-    /// epoll and kqueue are silent for ever: a debug build spends a system call before each sleep to tell; and what
-    /// epoll refuses, libev reports as ready for ever.
+    /// epoll and kqueue are silent about a closed descriptor for ever: a debug build spends a system call before each sleep
+    /// to tell.
     @inline(__always)
-    private func sweepsBeforePoll(mayBlock: Bool) -> Bool {
-        if loop.backend == .poll || loop.isRebuilding { return true }
-        guard loop.backend.kernelKeepsTheSet else { return false }
-        if alwaysReadyCount > 0 { return true }
+    private func sweepsBeforeSleep(_ mayBlock: Bool) -> Bool {
         #if DEBUG
-            return mayBlock
+            return mayBlock && loop.backend.kernelKeepsTheSet
         #else
             return false
         #endif
