@@ -396,6 +396,34 @@ import Testing
         reactor.runOnce()
     }
 
+    #if os(Linux)
+        @Test func whatOnlyNamesTheFileByNowIsReportedInTheNextPassAtTheLatest() async {
+            await #expect(processExitsWith: .success) {
+                try ClosedDescriptors.whatOnlyNamesTheFileByNowIsReportedInTheNextPassAtTheLatest(IOTest.OwnProcess())
+            }
+        }
+
+        /// Opened with O_PATH it is the same file, and yet closed for whoever would watch it.
+        private static func whatOnlyNamesTheFileByNowIsReportedInTheNextPassAtTheLatest(
+            _ process: IOTest.OwnProcess
+        ) throws {
+            let reactor = try IOTest.reactor()
+            let failures = IOTest.Failures(of: reactor)
+            let pipe = try IOTest.Pipe()
+            let number = pipe.reader.number
+            let watcher = try reactor.addReader(number) {}
+            reactor.runOnce()
+            watcher.pause()
+            reactor.runOnce()
+            let name = try IOTest.File(unsafe open("/proc/self/fd/\(number)", 0o10_000_000))
+            #expect(dup2(name.number, number) == number)
+            try watcher.resume()
+            reactor.runOnce()
+            #expect(failures.descriptorErrors == [.closedWhileWatched(number)])
+            #expect(!watcher.isActive)
+        }
+    #endif
+
     enum AlwaysReady: String, CaseIterable, Codable { case file, directory, nullDevice }
 
     /// epoll never had it: libev calls it ready without asking anyone.

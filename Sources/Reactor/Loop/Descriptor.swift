@@ -15,11 +15,12 @@ import CLibev
 struct FileIdentity: Equatable {
     private let device: UInt64
     private let inode: UInt64
+    private let kind: mode_t
 
     /// Whether epoll refuses it, being always ready, and libev stands in for that: then nothing tells of its close.
-    let isAlwaysReady: Bool
+    var isAlwaysReady: Bool { kind == S_IFREG || kind == S_IFDIR }
     /// Terminals can be waited for, the null device is always ready.
-    let isDevice: Bool
+    var isDevice: Bool { kind == S_IFCHR || kind == S_IFBLK }
 
     /// Nil where the descriptor is not open, or is one that only names a file (O_PATH on Linux), which to every other
     /// call is not open either.
@@ -28,11 +29,15 @@ struct FileIdentity: Equatable {
             let flags = fcntl(descriptor, F_GETFL)
             guard flags >= 0, flags & 0o10_000_000 == 0 else { return nil }
         #endif
+        self.init(named: descriptor)
+    }
+
+    /// The same with one system call less, for a descriptor that is looked at once more before anything depends on its being
+    /// open: one that only names a file is not told from one that is open.
+    init?(named descriptor: Int32) {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return nil }
-        let kind = status.st_mode & S_IFMT
-        isAlwaysReady = kind == S_IFREG || kind == S_IFDIR
-        isDevice = kind == S_IFCHR || kind == S_IFBLK
+        kind = status.st_mode & S_IFMT
         device = UInt64(truncatingIfNeeded: status.st_dev)
         inode = UInt64(truncatingIfNeeded: status.st_ino)
     }

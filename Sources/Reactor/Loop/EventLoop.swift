@@ -32,7 +32,7 @@ import CLibev
     private(set) var depth = 0
 
     /// Descriptors whose sources were started or stopped since the last poll.
-    private var changedDescriptors: [Int32] = []
+    private let changedDescriptors = ThreadOwned<[Int32]>([])
 
     /// What the next poll has to see to, beside polling. In one word, because most passes have nothing of it, and should
     /// spend one look on that; a look at an array of a class would be checked for exclusivity at run time as well.
@@ -141,7 +141,7 @@ import CLibev
             if concerns.contains(.host) { host?.forget(backendDescriptor) }
         #endif
         if concerns.contains(.changes) {
-            changedDescriptors.removeAll(keepingCapacity: changedDescriptors.capacity <= 4_096)
+            changedDescriptors.with { $0.removeAll(keepingCapacity: $0.capacity <= 4_096) }
         }
         concerns.subtract([.changes, .rebuilding, .shared])
     }
@@ -238,13 +238,15 @@ import CLibev
     func noteChange(of descriptor: Int32) {
         concerns.insert(.changes)
         if isHosted { whenChanged?() }
-        if changedDescriptors.last != descriptor { changedDescriptors.append(descriptor) }
+        changedDescriptors.with {
+            if $0.last != descriptor { $0.append(descriptor) }
+        }
     }
 
     /// Gives each descriptor that was changed since the last poll to `body`; false where there was none.
     func forEachChange(_ body: (Int32) -> Void) -> Bool {
         guard concerns.contains(.changes) else { return false }
-        for descriptor in changedDescriptors { body(descriptor) }
+        for descriptor in changedDescriptors.with(\.self) { body(descriptor) }
         return true
     }
 
@@ -282,8 +284,9 @@ import CLibev
     func forgetStale(isWatched: (Int32) -> Bool) {
         #if os(Linux)
             if !concerns.contains(.stale) || concerns.contains(.shared) { return }
+            let changes = changedDescriptors.with(\.self)
             let isConfirmed = stale.isConfirmed(inEpoll: backendDescriptor) {
-                isWatched($0) && !changedDescriptors.contains($0)
+                isWatched($0) && !changes.contains($0)
             }
             if stale.isEmpty { concerns.remove(.stale) }
             if isConfirmed { rebuild() }

@@ -5,7 +5,7 @@ final class IOWatchers {
     let owner: OwnerThread
 
     /// By descriptor: the numbers are small, and there are no gaps to speak of.
-    private var table: [WatchedDescriptor?] = []
+    private let table = ThreadOwned<[WatchedDescriptor?]>([])
     /// In the order in which they were registered; nil where one was removed since.
     private var inOrder: [IORegistration?] = []
     private var gaps = 0
@@ -36,12 +36,12 @@ final class IOWatchers {
     /// see it.
     var hasAlwaysReady: Bool {
         guard alwaysReadyCount > 0, loop.backend.kernelKeepsTheSet else { return false }
-        return table.contains { $0?.isAlwaysReady == true && $0?.isActive == true }
+        return table.with(\.self).contains { $0?.isAlwaysReady == true && $0?.isActive == true }
     }
 
     @inline(__always)
     private func watched(_ descriptor: Int32) -> WatchedDescriptor? {
-        Int(descriptor) < table.count ? table[Int(descriptor)] : nil
+        table.with { Int(descriptor) < $0.count ? $0[Int(descriptor)] : nil }
     }
 
     func add(
@@ -69,11 +69,13 @@ final class IOWatchers {
 
     private func record(_ descriptor: Int32, _ identity: FileIdentity) -> WatchedDescriptor {
         if let watched = watched(descriptor) { return watched }
-        while table.count <= Int(descriptor) { table.append(nil) }
         let isAlwaysReady = identity.isAlwaysReady || identity.isDevice && loop.refusesInKernel(descriptor)
         let watched = WatchedDescriptor(identity: identity, isAlwaysReady: isAlwaysReady)
         if isAlwaysReady { alwaysReadyCount += 1 }
-        table[Int(descriptor)] = watched
+        table.with {
+            while $0.count <= Int(descriptor) { $0.append(nil) }
+            $0[Int(descriptor)] = watched
+        }
         return watched
     }
 
@@ -91,7 +93,7 @@ final class IOWatchers {
         if !watched.registrations.isEmpty {
             loop.noteChange(of: descriptor)
         } else {
-            table[Int(descriptor)] = nil
+            table.with { $0[Int(descriptor)] = nil }
             if watched.isAlwaysReady { alwaysReadyCount -= 1 }
             loop.forgetInKernel(descriptor) { watched.identity == FileIdentity(of: descriptor) }
         }
@@ -143,7 +145,8 @@ final class IOWatchers {
     /// Throws where the descriptor is not the file any more for which `registration` was made, which is then cancelled;
     /// the other watchers of it are, too, and are reported.
     func checkStillOpen(_ descriptor: Int32, for registration: IORegistration) throws(DescriptorError) {
-        guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
+        // Before the poll it is looked at once more.
+        guard let watched = watched(descriptor), watched.identity != FileIdentity(named: descriptor) else { return }
         remove(registration)
         tell(cancelClosed(descriptor))
         throw .closedWhileWatched(descriptor)
@@ -177,7 +180,7 @@ final class IOWatchers {
     private func cancelAllClosed(_ losses: inout [LostWatcher]) {
         if sweepIsStale {
             sweep.removeAll()
-            for (descriptor, watched) in table.enumerated() where watched?.isActive == true {
+            for (descriptor, watched) in table.with(\.self).enumerated() where watched?.isActive == true {
                 sweep.append(Int32(descriptor))
             }
         }
