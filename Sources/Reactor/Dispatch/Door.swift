@@ -48,7 +48,7 @@ final class Door {
         do {
             try origin.call(input)
         } catch {
-            failed(origin, error)
+            failed(origin, consume error)
         }
     }
 
@@ -73,7 +73,7 @@ final class Door {
 
     /// Apart, so that the way without an error needs no room on the stack for a failure.
     @inline(never)
-    private func failed(_ origin: borrowing some CallbackOrigin & ~Copyable, _ error: any Error) {
+    private func failed(_ origin: borrowing some CallbackOrigin & ~Copyable, _ error: consuming any Error) {
         let traceback = traceback(of: error)
         // The callback has not to answer for the time that its report takes.
         if isObserved { tellEnd() }

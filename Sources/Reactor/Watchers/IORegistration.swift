@@ -1,6 +1,6 @@
 /// What the loop knows of a watcher, and what the reactor keeps of it until it is cancelled.
 ///
-/// Its last two properties, and the callback that a subclass has after them, are what an event needs: they lie together,
+/// Its last properties, and the callback that a subclass has after them, are what an event needs: they lie together,
 /// since where there are many watchers each line of the cache that an event touches comes from memory.
 class IORegistration: IOSource {
     fileprivate final let keepsAfterFailure: Bool
@@ -8,6 +8,8 @@ class IORegistration: IOSource {
     final var position: Int
     final let watcher: IOWatcher
     final let watchers: IOWatchers
+    /// `IOSource`'s own lies on another line.
+    fileprivate final let nearLoop: EventLoop
     fileprivate final let door: Door
 
     init(
@@ -20,6 +22,7 @@ class IORegistration: IOSource {
         self.watcher = watcher
         self.position = position
         self.watchers = watchers
+        self.nearLoop = watchers.loop
         self.door = watchers.door
         self.keepsAfterFailure = keepsAfterFailure
         super.init(
@@ -39,7 +42,7 @@ enum WatcherCallback {
 
 @inline(__always)
 private func readinessTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
-    IOSource.deliver(watcher, to: ReadinessRegistration.self, \.watchers.loop) { $0.ready(IOEvents(rawValue: events)) }
+    IOSource.deliver(watcher, to: ReadinessRegistration.self, \.nearLoop) { $0.ready(IOEvents(rawValue: events)) }
 }
 
 /// A watcher whose callback gets the readiness.
@@ -66,7 +69,7 @@ final class ReadinessRegistration: IORegistration {
 
 @inline(__always)
 private func plainTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
-    IOSource.deliver(watcher, to: PlainRegistration.self, \.watchers.loop) { $0.ready(IOEvents(rawValue: events)) }
+    IOSource.deliver(watcher, to: PlainRegistration.self, \.nearLoop) { $0.ready(IOEvents(rawValue: events)) }
 }
 
 /// A watcher whose callback gets nothing: a wrapper of its closure would cost a call at each event.
