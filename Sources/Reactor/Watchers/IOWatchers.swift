@@ -130,7 +130,8 @@ final class IOWatchers {
     private func cancelClosedOnes(_ mayBlock: Bool) -> Bool {
         var losses: [LostWatcher]?
         loop.forgetStale { watched($0)?.isAlwaysReady == false }
-        if loop.forEachChange({ cancelIfClosed($0, &losses) }) { sweepIsStale = true }
+        let changes = loop.changes
+        if !changes.isEmpty { cancelClosed(among: changes, &losses) }
         if sweepsAlways || loop.isRebuilding || sweepsBeforeSleep(mayBlock) { cancelAllClosed(&losses) }
         guard let losses else { return false }
         tell(losses)
@@ -167,15 +168,30 @@ final class IOWatchers {
         }
     }
 
-    private func cancelIfClosed(_ descriptor: Int32, _ losses: inout [LostWatcher]?) {
-        guard let watched = watched(descriptor), watched.identity != FileIdentity(of: descriptor) else { return }
-        losses = (losses ?? []) + cancelClosed(descriptor)
+    /// Where there are several, one poll(2) for all tells which are open, in place of a system call for each.
+    private func cancelClosed(among changes: [Int32], _ losses: inout [LostWatcher]?) {
+        sweepIsStale = true
+        let areSeveral = changes.count > 1
+        if areSeveral {
+            var sweep = DescriptorSweep()
+            sweep.set(changes)
+            cancelClosed(sweep.closedDescriptors(), &losses)
+        }
+        for descriptor in changes {
+            guard let watched = watched(descriptor) else { continue }
+            let identity = areSeveral ? FileIdentity(named: descriptor) : FileIdentity(of: descriptor)
+            if watched.identity != identity { losses = (losses ?? []) + cancelClosed(descriptor) }
+        }
     }
 
     private func cancelAllClosed(_ losses: inout [LostWatcher]?) {
         if sweepIsStale { sweep.set(Set(registrations.filter(\.isActive).map(\.descriptor))) }
         sweepIsStale = false
-        for descriptor in sweep.closedDescriptors() where watched(descriptor) != nil {
+        cancelClosed(sweep.closedDescriptors(), &losses)
+    }
+
+    private func cancelClosed(_ descriptors: [Int32], _ losses: inout [LostWatcher]?) {
+        for descriptor in descriptors where watched(descriptor) != nil {
             losses = (losses ?? []) + cancelClosed(descriptor)
         }
     }
