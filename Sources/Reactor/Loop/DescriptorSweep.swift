@@ -21,13 +21,14 @@ struct DescriptorSweep {
     /// Looks at none, until more are appended.
     mutating func removeAll() { requests.removeAll(keepingCapacity: true) }
 
-    /// Those of them that are closed.
-    mutating func closedDescriptors() -> [Int32] {
+    /// Those of them that are closed; nil where the kernel does not tell, because they are more than the process may open,
+    /// as they can be where some are there several times.
+    mutating func closedDescriptors() -> [Int32]? {
         guard !requests.isEmpty else { return [] }
         let ready = unsafe requests.withUnsafeMutableBufferPointer {
             unsafe poll($0.baseAddress, nfds_t($0.count), 0)
         }
-        guard ready > 0 else { return [] }
-        return requests.filter { Int32($0.revents) & Int32(POLLNVAL) != 0 }.map(\.fd)
+        guard ready >= 0 else { return nil }
+        return ready == 0 ? [] : requests.filter { Int32($0.revents) & Int32(POLLNVAL) != 0 }.map(\.fd)
     }
 }

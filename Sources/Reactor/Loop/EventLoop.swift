@@ -243,12 +243,8 @@ import CLibev
         }
     }
 
-    /// Gives each descriptor that was changed since the last poll to `body`; false where there was none.
-    func forEachChange(_ body: (Int32) -> Void) -> Bool {
-        guard concerns.contains(.changes) else { return false }
-        for descriptor in changedDescriptors.with(\.self) { body(descriptor) }
-        return true
-    }
+    /// The descriptors that were changed since the last poll.
+    var changes: [Int32] { concerns.contains(.changes) ? changedDescriptors.with(\.self) : [] }
 
     /// Whether there is a change that the next poll will tell the kernel of.
     var hasUntoldChanges: Bool { !concerns.isDisjoint(with: [.changes, .rebuilding]) }
