@@ -7,7 +7,7 @@ final class Instruments {
         if !all.contains(where: { $0 === instrument }) { all.append(instrument) }
     }
 
-    func remove(_ instrument: any ReactorInstrument) { all.removeAll { $0 === instrument } }
+    func remove(_ instrument: any ReactorInstrument) { all = all.filter { $0 !== instrument } }
 
     /// Tells each. One that throws is removed, and is given to `failed`. Nothing is told while one is being told
     /// something: what an instrument makes the reactor do would be told to it, for ever.

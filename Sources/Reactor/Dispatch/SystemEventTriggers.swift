@@ -43,7 +43,7 @@ struct SystemEventTriggers {
     private var triggers: [SystemEventTrigger] = []
 
     mutating func add(_ trigger: SystemEventTrigger) {
-        triggers.removeAll { !$0.isActive }
+        triggers = triggers.filter { $0.isActive }
         triggers.append(trigger)
     }
 

@@ -8,7 +8,7 @@ public struct CallSite: Sendable, CustomStringConvertible {
     /// The place, as a rule from `#fileID` and `#line` default arguments.
     public init(fileID: StaticString, line: UInt) {
         self.fileID = fileID
-        self.line = UInt32(clamping: line)
+        self.line = UInt32(truncatingIfNeeded: line)
     }
 
     /// No place: of what C registers, and of what is our own.

@@ -93,9 +93,9 @@ final class FailureReporter {
                 known.reported += 1
                 return true
             }
-            list.removeAll { $0 === known }
+            list = list.filter { $0 !== known }
         }
-        if list.count >= limit { list.removeAll { $0.isOver(now) && $0.folded == 0 } }
+        if list.count >= limit { list = list.filter { !$0.isOver(now) || $0.folded > 0 } }
         if list.count < limit { list.append(Occurrences(identity, since: now)) }
         return true
     }

@@ -51,7 +51,7 @@ struct SignalSources {
 
     mutating func append(_ source: SignalSource) { started.append(source) }
 
-    mutating func remove(_ source: SignalSource) { started.removeAll { $0 === source } }
+    mutating func remove(_ source: SignalSource) { started = started.filter { $0 !== source } }
 
     /// Sets those apart whose signal has come; `next` then gives them out one by one, in a nested pass as well.
     mutating func collect() {
@@ -66,7 +66,7 @@ struct SignalSources {
 
     /// The next that is due, and was not stopped since.
     mutating func next() -> SignalSource? {
-        due.removeAll { !$0.isStarted }
+        due = due.filter { $0.isStarted }
         return due.isEmpty ? nil : due.removeFirst()
     }
 }

@@ -73,6 +73,10 @@
         unsafe store.pointee.cancel(ticket)
     }
 
+    /// The same for those who are in no hurry: what is inlined everywhere takes the compiler long.
+    @inline(never)
+    func remove(_ ticket: Ticket) -> Payload? { cancel(ticket) }
+
     /// Gives a pending timer another deadline; among equal ones it is the last. False where it is over.
     @inline(__always)
     func reschedule(_ ticket: Ticket, deadline: UInt64) -> Bool {
@@ -102,6 +106,10 @@
     @inline(__always)
     func next() -> Payload? { unsafe store.pointee.next() }
 
+    /// The same for those who are in no hurry.
+    @inline(never)
+    func popFirst() -> Payload? { next() }
+
     /// A time before which no timer is due; `UInt64.max` with none pending. Exact, but for a cancelled timer that was
     /// the first of its bucket: then too early.
     var wakeUp: UInt64 { unsafe store.pointee.wakeUp }
@@ -114,6 +122,6 @@
 
     /// Cancels every timer.
     func removeAll() {
-        for ticket in pending { _ = cancel(ticket) }
+        for ticket in pending { _ = remove(ticket) }
     }
 }

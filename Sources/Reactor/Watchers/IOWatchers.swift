@@ -102,7 +102,7 @@ final class IOWatchers {
     }
 
     private func closeGaps() {
-        inOrder.removeAll { $0 == nil }
+        inOrder = inOrder.filter { $0 != nil }
         gaps = 0
         for (position, registration) in inOrder.enumerated() { registration?.position = position }
     }

@@ -63,7 +63,7 @@ final class SignalWatchers {
     }
 
     func remove(_ registration: SignalRegistration) {
-        registrations.removeAll { $0 === registration }
+        registrations = registrations.filter { $0 !== registration }
         registration.close()
         registration.watcher.cancelled()
     }
