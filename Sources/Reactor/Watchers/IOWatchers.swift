@@ -11,6 +11,7 @@ final class IOWatchers {
     private var gaps = 0
     private var sweep = DescriptorSweep()
     private var sweepIsStale = false
+    private var sweepOfChanges = DescriptorSweep()
     private var alwaysReadyCount = 0 {
         didSet { sweepsAlways = Self.sweepsAlways(loop, alwaysReadyCount) }
     }
@@ -178,9 +179,9 @@ final class IOWatchers {
         sweepIsStale = true
         var areKnownToBeOpen = false
         if changes.count > 1 {
-            var sweep = DescriptorSweep()
-            for descriptor in changes { sweep.append(descriptor) }
-            if let closed = sweep.closedDescriptors() {
+            sweepOfChanges.removeAll()
+            for descriptor in changes { sweepOfChanges.append(descriptor) }
+            if let closed = sweepOfChanges.closedDescriptors() {
                 cancelClosed(closed, &losses)
                 areKnownToBeOpen = true
             }
