@@ -8,7 +8,7 @@ let package = Package(
     name: "swift-reactor",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "Reactor", targets: ["Reactor", "Symbols"]),
+        .library(name: "Reactor", targets: ["Reactor", "ReactorSymbols"]),
         .library(name: "ReactorLogging", targets: ["ReactorLogging"]),
         .library(name: "swiftreactor", type: .dynamic, targets: ["ReactorC"]),
     ],
@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "CSignals"),
         .target(name: "CTraceback"),
         // What Reactor calls through a header, CSymbols, so that the two are compiled side by side.
-        .target(name: "Symbols", dependencies: ["CSymbols"], swiftSettings: settings),
+        .target(name: "ReactorSymbols", dependencies: ["CSymbols"], swiftSettings: settings),
         .target(
             name: "Reactor",
             dependencies: ["CLibev", "CPrefetch", "CSignals", "CSymbols", "CTraceback"],
@@ -36,17 +36,17 @@ let package = Package(
         .target(
             name: "ReactorLogging",
             dependencies: [
-                "Reactor", "Symbols",
+                "Reactor", "ReactorSymbols",
                 .product(name: "Logging", package: "swift-log", condition: .when(traits: ["Logging"])),
             ],
             swiftSettings: settings
         ),
         .systemLibrary(name: "CReactor", path: "include"),
-        .target(name: "ReactorC", dependencies: ["CReactor", "Reactor", "Symbols"], swiftSettings: settings),
+        .target(name: "ReactorC", dependencies: ["CReactor", "Reactor", "ReactorSymbols"], swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "ReactorTests",
-            dependencies: ["Reactor", "Symbols", "CTestSupport"],
+            dependencies: ["Reactor", "ReactorSymbols", "CTestSupport"],
             swiftSettings: settings
         ),
         // Without strict memory safety: they are C programs in Swift, where every call would be marked.

@@ -242,9 +242,11 @@ public final class Reactor {
         let outer = loop.beginPass()
         if loop.noticeFork() { renewAfterFork() }
         watchers.beforePoll(mayBlock: mayBlock || isHosted)
+        if door.isObserved { tellWait(mayBlock) }
         if mayBlock { loop.wakeup.prepareToSleep() }
         let blocks = mayBlock && isIdle && maySleep(until: limit)
-        if door.isObserved { pollObserved(block: blocks) } else { loop.poll(block: blocks) }
+        loop.poll(block: blocks)
+        if door.isObserved { door.waitEnded() }
         loop.wakeup.endSleep()
         if isVirtual, mayBlock { moveOn(until: limit) }
         if door.summaryDue != .max { door.summarize() }
@@ -257,12 +259,11 @@ public final class Reactor {
         if isHosted { prepareHostToSleep() }
     }
 
-    /// Polls, with instruments that are told. Apart, as in the door.
+    /// Apart, as in the door. What instruments do when they are told, a poll and a sleep have to reckon with.
     @inline(never)
-    private func pollObserved(block: Bool) {
+    private func tellWait(_ mayBlock: Bool) {
         door.waitBegan()
-        loop.poll(block: block)
-        if door.isObserved { door.waitEnded() }
+        watchers.beforePoll(mayBlock: mayBlock || isHosted)
     }
 
     /// Before a poll: whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer

@@ -96,13 +96,18 @@ extension ReactorSnapshot: CustomStringConvertible {
 
     /// Without the columns that nothing is in.
     private var table: [String] {
+        let hasSites = entries.contains { $0.registeredAt.isKnown }
         let hasDeadlines = entries.contains { $0.timeLeft != nil }
         let hasFigures = entries.contains { $0.figures != nil }
-        var rows = [["what", "registered at", "age"]]
+        var rows = [["what"]]
+        if hasSites { rows[0].append("registered at") }
+        rows[0].append("age")
         if hasDeadlines { rows[0].append("left") }
         if hasFigures { rows[0] += ["calls", "total", "worst"] }
         for entry in entries {
-            var row = [entry.what, entry.registeredAt.description, entry.age.readable]
+            var row = [entry.what]
+            if hasSites { row.append(entry.registeredAt.description) }
+            row.append(entry.age.readable)
             if hasDeadlines { row.append(entry.readableTimeLeft) }
             if hasFigures {
                 row.append(entry.figures.map { "\($0.calls)" } ?? "")

@@ -32,6 +32,45 @@ import Testing
         #expect(listener.runs.count == 1)
     }
 
+    /// What does something the first time that a wait begins.
+    private final class Meddler: ReactorInstrument {
+        private var body: (() -> Void)?
+
+        init(_ body: @escaping () -> Void) { self.body = body }
+
+        func waitBegan(at time: ReactorInstant) {
+            body?()
+            body = nil
+        }
+    }
+
+    @Test func aCallThatIsAskedForWhenAWaitBeginsIsNotSleptThrough() throws {
+        let reactor = try makeReactor()
+        var calls = 0
+        reactor.addInstrument(Meddler { [unowned reactor] in reactor.callLater(.zero) { calls += 1 } })
+        let begin = ReactorInstant.machineNow
+        reactor.runOnce(timeout: .seconds(600))
+        #expect(calls == 1)
+        #expect(begin.duration(to: .machineNow) < .seconds(300))
+    }
+
+    @Test func aDescriptorThatIsClosedWhenAWaitBeginsIsReported() async {
+        await #expect(processExitsWith: .success) { try InstrumentsListen.closeWhenAWaitBegins() }
+    }
+
+    private static func closeWhenAWaitBegins() throws {
+        let reactor = try Reactor(backend: backendUnderTest())
+        let log = FailureLog(of: reactor)
+        var ends: [Int32] = [0, 0]
+        try #require(unsafe pipe(&ends) == 0)
+        try reactor.addReader(ends[0]) {}
+        reactor.addInstrument(Meddler { [reader = ends[0]] in close(reader) })
+        reactor.runOnce()
+        #expect(log.failures.map { $0.error as? DescriptorError } == [.closedWhileWatched(ends[0])])
+        #expect(reactor.readers.isEmpty)
+        reactor.runOnce()
+    }
+
     @Test func aFailedCallbackEndsAndIsThenReported() throws {
         let reactor = try makeReactor()
         let log = FailureLog(of: reactor)

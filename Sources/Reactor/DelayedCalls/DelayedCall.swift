@@ -185,7 +185,7 @@ final class DelayedCalls {
     private func callDueObserved() {
         while true {
             let deadline = queue.nextDeadline
-            guard let call = queue.popFirst() else { return }
+            guard let call = queue.nextApart() else { return }
             if clock == nil, door.isObserved { door.due = ReactorInstant(nanoseconds: deadline) }
             door.enter(call)
             call.identity.end()
@@ -194,7 +194,7 @@ final class DelayedCalls {
 
     /// Takes every call back; there will be no more.
     func close() {
-        for ticket in queue.pending { queue.remove(ticket)?.identity.end() }
+        for ticket in queue.pending { queue.cancelApart(ticket)?.identity.end() }
         queue.close()
     }
 

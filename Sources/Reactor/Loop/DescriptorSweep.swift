@@ -21,8 +21,8 @@ struct DescriptorSweep {
     /// Looks at none, until more are appended.
     mutating func removeAll() { requests.removeAll(keepingCapacity: true) }
 
-    /// Those of them that are closed; nil where the kernel does not tell, because they are more than the process may open,
-    /// as they can be where some are there several times.
+    /// Those of them that are closed; nil where the kernel does not tell, as when they are more than the process may open by
+    /// now.
     mutating func closedDescriptors() -> [Int32]? {
         guard !requests.isEmpty else { return [] }
         let ready = unsafe requests.withUnsafeMutableBufferPointer {

@@ -12,15 +12,22 @@
     /// event, unannounced, and aborts on any closed descriptor on the way. Only the kernel knows of them; it lists the
     /// set in /proc, in a line for each descriptor, which is why it is not asked in each pass.
     struct StaleRegistrations {
-        /// Numbers that were closed before their last watcher was cancelled, as programs often do.
-        private var suspects: [Int32] = []
+        /// Which numbers were closed before their last watcher was cancelled, as programs often do. They are small.
+        private var isSuspect: [Bool] = []
+        private(set) var isEmpty = true
         private var passesToSkip = 0
-        var isEmpty: Bool { suspects.isEmpty }
 
-        mutating func suspect(_ descriptor: Int32) { suspects.append(descriptor) }
+        mutating func suspect(_ descriptor: Int32) {
+            while isSuspect.count <= Int(descriptor) { isSuspect.append(false) }
+            isSuspect[Int(descriptor)] = true
+            isEmpty = false
+        }
 
         /// A new set holds nothing stale.
-        mutating func removeAll() { suspects = [] }
+        mutating func removeAll() {
+            isSuspect = []
+            isEmpty = true
+        }
 
         /// Whether the set holds one. To be asked before a poll. `isPresent` tells whether libev has a number in the
         /// set by now.
@@ -31,16 +38,13 @@
             }
             let numbers = Self.numbers(inEpoll: epoll)
             passesToSkip = numbers.count / 32
-            defer { suspects = [] }
-            // By number: they are small.
-            var counts: [Int32] = []
-            for number in numbers.map(Int.init) {
-                while counts.count <= number { counts.append(0) }
+            defer { removeAll() }
+            var counts = isSuspect.map { _ in 0 }
+            for number in numbers.map(Int.init) where number < counts.count && isSuspect[number] {
                 counts[number] += 1
+                if counts[number] > (isPresent(Int32(number)) ? 1 : 0) { return true }
             }
-            return suspects.contains { suspect in
-                Int(suspect) < counts.count && counts[Int(suspect)] > (isPresent(suspect) ? 1 : 0)
-            }
+            return false
         }
 
         /// The numbers in the set, one that is in it for two files twice.

@@ -1,6 +1,6 @@
 import CSymbols
 
-/// The names of what is at an address, as the module Symbols finds them: through C, so that nobody has to wait until it is
+/// The names of what is at an address, as the module ReactorSymbols finds them: through C, so that nobody has to wait until it is
 /// compiled.
 enum SymbolLookUp {
     /// Of these return addresses, innermost first, those of functions that were inlined there as well.

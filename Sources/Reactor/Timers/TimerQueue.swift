@@ -75,7 +75,7 @@
 
     /// The same for those who are in no hurry: what is inlined everywhere takes the compiler long.
     @inline(never)
-    func remove(_ ticket: Ticket) -> Payload? { cancel(ticket) }
+    func cancelApart(_ ticket: Ticket) -> Payload? { cancel(ticket) }
 
     /// Gives a pending timer another deadline; among equal ones it is the last. False where it is over.
     @inline(__always)
@@ -108,7 +108,7 @@
 
     /// The same for those who are in no hurry.
     @inline(never)
-    func popFirst() -> Payload? { next() }
+    func nextApart() -> Payload? { next() }
 
     /// A time before which no timer is due; `UInt64.max` with none pending. Exact, but for a cancelled timer that was
     /// the first of its bucket: then too early.
@@ -122,6 +122,6 @@
 
     /// Cancels every timer.
     func removeAll() {
-        for ticket in pending { _ = remove(ticket) }
+        for ticket in pending { _ = cancelApart(ticket) }
     }
 }

@@ -201,7 +201,12 @@ final class IOWatchers {
             }
         }
         sweepIsStale = false
-        cancelClosed(sweep.closedDescriptors() ?? [], &losses)
+        if let closed = sweep.closedDescriptors() { return cancelClosed(closed, &losses) }
+        for (number, watched) in table.with(\.self).enumerated() {
+            let descriptor = Int32(number)
+            guard let watched, watched.isActive, watched.identity != FileIdentity(of: descriptor) else { continue }
+            losses += cancelClosed(descriptor)
+        }
     }
 
     private func cancelClosed(_ descriptors: [Int32], _ losses: inout [LostWatcher]) {

@@ -71,7 +71,7 @@ extension Symbol {
     private static let unknown = Self(function: nil, path: nil, line: nil, image: nil, origin: csymbols_runtime)
 
     /// The folder of our own sources, as the compiler writes it into the debug information.
-    private static let sources = #filePath.dropLast("Symbols/Symbol.swift".count)
+    private static let sources = #filePath.dropLast("ReactorSymbols/Symbol.swift".count)
 
     #if canImport(Runtime) && os(Linux)
         private init(_ frame: SymbolicatedBacktrace.Frame) {
