@@ -1,7 +1,7 @@
 // The names of what is at an address.
 //
-// Implemented by the Swift module ReactorSymbols. The reactor calls it through this header and does not import it, so that the two are
-// compiled side by side.
+// Implemented by the Swift module ReactorSymbols. The reactor calls it through this header and does not import it, so that
+// the two are compiled side by side.
 #ifndef CSYMBOLS_SYMBOLS_H
 #define CSYMBOLS_SYMBOLS_H
 
