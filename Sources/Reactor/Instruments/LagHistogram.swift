@@ -25,14 +25,14 @@ public struct LagHistogram: Sendable {
 
     /// Below eight each number has one of its own; from then on each power of two has eight.
     private static func bucket(_ nanoseconds: UInt64) -> Int {
-        guard nanoseconds >= 8 else { return Int(nanoseconds) }
+        guard nanoseconds >= 8 else { return nanoseconds.asInt }
         let exponent = 63 - nanoseconds.leadingZeroBitCount
-        return min((exponent - 2) * 8 + Int(nanoseconds >> (exponent - 3) & 7), 62 * 8 - 1)
+        return min((exponent - 2) * 8 + (nanoseconds &>> (exponent - 3).asUInt64 & 7).asInt, 62 * 8 - 1)
     }
 
     private static func upperEnd(_ bucket: Int) -> UInt64 {
-        guard bucket >= 8 else { return UInt64(bucket) }
-        let shift = bucket / 8 - 1
-        return (UInt64(8 + bucket % 8) << shift) | ((1 << shift) - 1)
+        guard bucket >= 8 else { return bucket.asUInt64 }
+        let shift = (bucket / 8 - 1).asUInt64
+        return ((8 + bucket % 8).asUInt64 &<< shift) | ((1 &<< shift) - 1)
     }
 }

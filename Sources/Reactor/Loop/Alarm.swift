@@ -41,7 +41,7 @@ import CLibev
             let nanoseconds = deadline == .max ? 0 : max(deadline, 1)
             var specification = itimerspec()
             specification.it_value.tv_sec = time_t(nanoseconds / 1_000_000_000)
-            specification.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
+            specification.it_value.tv_nsec = (nanoseconds % 1_000_000_000).asInt
             unsafe timerfd_settime(source.descriptor, Int32(TFD_TIMER_ABSTIME), &specification, nil)
         }
 
@@ -58,7 +58,7 @@ import CLibev
         }
 
         private static func makeSource(in loop: EventLoop) throws(ReactorError) -> IOSource {
-            let descriptor = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_NONBLOCK) | Int32(TFD_CLOEXEC))
+            let descriptor = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_NONBLOCK | TFD_CLOEXEC))
             guard descriptor >= 0 else { throw .outOfDescriptors }
             let source = IOSource(loop: loop, descriptor: descriptor, events: .read)
             source.start()

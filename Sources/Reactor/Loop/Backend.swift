@@ -24,10 +24,10 @@ public enum ReactorBackend: String, CaseIterable, Sendable, CustomStringConverti
 
     var flag: UInt32 {
         switch self {
-        case .select: UInt32(EVBACKEND_SELECT)
-        case .poll: UInt32(EVBACKEND_POLL)
-        case .epoll: UInt32(EVBACKEND_EPOLL)
-        case .kqueue: UInt32(EVBACKEND_KQUEUE)
+        case .select: EVBACKEND_SELECT.asUInt32
+        case .poll: EVBACKEND_POLL.asUInt32
+        case .epoll: EVBACKEND_EPOLL.asUInt32
+        case .kqueue: EVBACKEND_KQUEUE.asUInt32
         }
     }
 

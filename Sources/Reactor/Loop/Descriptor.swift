@@ -55,8 +55,8 @@ enum Descriptor {
         var request = pollfd(fd: descriptor, events: 0, revents: 0)
         guard unsafe poll(&request, 1, 0) > 0 else { return Condition(isHungUp: false, hasError: false) }
         return Condition(
-            isHungUp: Int32(request.revents) & Int32(POLLHUP) != 0,
-            hasError: Int32(request.revents) & (Int32(POLLERR) | Int32(POLLNVAL)) != 0
+            isHungUp: request.tells(POLLHUP),
+            hasError: request.tells(POLLERR | POLLNVAL)
         )
     }
 
@@ -94,4 +94,9 @@ enum Descriptor {
             return true
         #endif
     }
+}
+
+extension pollfd {
+    /// Whether poll(2) has found one of these conditions.
+    func tells(_ conditions: Int32) -> Bool { Int32(revents) & conditions != 0 }
 }

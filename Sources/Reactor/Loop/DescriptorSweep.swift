@@ -29,6 +29,6 @@ struct DescriptorSweep {
             unsafe poll($0.baseAddress, nfds_t($0.count), 0)
         }
         guard ready >= 0 else { return nil }
-        return ready == 0 ? [] : requests.filter { Int32($0.revents) & Int32(POLLNVAL) != 0 }.map(\.fd)
+        return ready == 0 ? [] : requests.filter { $0.tells(POLLNVAL) }.map(\.fd)
     }
 }

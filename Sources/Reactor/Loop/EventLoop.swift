@@ -78,8 +78,8 @@ import CLibev
         ForkWatch.start()
         wakeup = try Wakeup()
         // Without EVFLAG_NOENV, LIBEV_FLAGS in the environment would override the program's choice.
-        guard let loop = unsafe ev_loop_new(backend.flag | UInt32(EVFLAG_NOENV)),
-            let scratch = unsafe ev_loop_new(UInt32(EVBACKEND_SELECT) | UInt32(EVFLAG_NOENV))
+        guard let loop = unsafe ev_loop_new(backend.flag | EVFLAG_NOENV.asUInt32),
+            let scratch = unsafe ev_loop_new((EVBACKEND_SELECT | EVFLAG_NOENV).asUInt32)
         else { throw .outOfDescriptors }
         self.backend = backend
         unsafe self.pointer = loop
@@ -126,7 +126,7 @@ import CLibev
     func poll(block: Bool) {
         if !concerns.isEmpty { prepareToPoll() }
         clibev_set_errno(0)
-        unsafe ev_run(pointer, Int32(block ? EVRUN_ONCE : EVRUN_NOWAIT))
+        unsafe ev_run(pointer, (block ? EVRUN_ONCE : EVRUN_NOWAIT).asInt32)
         let failure = clibev_errno()
         if failure != 0 { pollFailed(failure) }
         #if os(Linux)

@@ -14,7 +14,7 @@ final class OutputFile {
     private let process = getpid()
     private var isLost = false
     private var block: [UInt8] = []
-    private static let blockSize = 1 << 16
+    private static let blockSize = 65_536
 
     /// Makes it, or empties it. Throws `FileError` where that cannot be done.
     init(path: String) throws(FileError) {

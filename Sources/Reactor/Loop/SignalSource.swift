@@ -55,9 +55,9 @@ struct SignalSources {
 
     /// Sets those apart whose signal has come; `next` then gives them out one by one, in a nested pass as well.
     mutating func collect() {
-        var came = [Bool?](repeating: nil, count: Int(NSIG))
+        var came = [Bool?](repeating: nil, count: NSIG.asInt)
         for source in started {
-            let signal = Int(source.signal)
+            let signal = source.signal.asInt
             let hasCome = came[signal] ?? csignals_take(source.signal)
             came[signal] = hasCome
             if hasCome { due.append(source) }
@@ -85,20 +85,20 @@ enum SignalDispositions {
     }
 
     /// By the signal's number.
-    private static let watched = ThreadLock([Watched?](repeating: nil, count: Int(NSIG)))
+    private static let watched = ThreadLock([Watched?](repeating: nil, count: NSIG.asInt))
 
     static func acquire(_ signal: Int32, for loop: EventLoop) throws(SignalError) {
         guard signal > 0, signal < NSIG else { throw .outOfRange(signal) }
         guard signal != SIGKILL, signal != SIGSTOP else { throw .cannotBeCaught(signal) }
         guard ![SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP].contains(signal) else { throw .tellsOfAFault(signal) }
         let failure = watched.withLock { table -> SignalError? in
-            if let entry = table[Int(signal)] {
+            if let entry = table[signal.asInt] {
                 guard entry.loop == ObjectIdentifier(loop) else { return .watchedByAnotherReactor(signal) }
-                table[Int(signal)]?.count += 1
+                table[signal.asInt]?.count += 1
                 return nil
             }
             guard csignals_watch(signal, loop.wakeup.input) == 0 else { return .cannotBeCaught(signal) }
-            table[Int(signal)] = Watched(loop: ObjectIdentifier(loop), count: 1)
+            table[signal.asInt] = Watched(loop: ObjectIdentifier(loop), count: 1)
             return nil
         }
         if let failure { throw failure }
@@ -106,9 +106,9 @@ enum SignalDispositions {
 
     static func release(_ signal: Int32) {
         watched.withLock { table in
-            guard var entry = table[Int(signal)] else { return }
+            guard var entry = table[signal.asInt] else { return }
             entry.count -= 1
-            table[Int(signal)] = entry.count == 0 ? nil : entry
+            table[signal.asInt] = entry.count == 0 ? nil : entry
             if entry.count == 0 { csignals_unwatch(signal) }
         }
     }

@@ -18,8 +18,8 @@
         private var passesToSkip = 0
 
         mutating func suspect(_ descriptor: Int32) {
-            while isSuspect.count <= Int(descriptor) { isSuspect.append(false) }
-            isSuspect[Int(descriptor)] = true
+            while isSuspect.count <= descriptor.asInt { isSuspect.append(false) }
+            isSuspect[descriptor.asInt] = true
             isEmpty = false
         }
 
@@ -40,9 +40,9 @@
             passesToSkip = numbers.count / 32
             defer { removeAll() }
             var counts = isSuspect.map { _ in 0 }
-            for number in numbers.map(Int.init) where number < counts.count && isSuspect[number] {
+            for number in numbers.map(\.asInt) where number < counts.count && isSuspect[number] {
                 counts[number] += 1
-                if counts[number] > (isPresent(Int32(number)) ? 1 : 0) { return true }
+                if counts[number] > (isPresent(number.asInt32) ? 1 : 0) { return true }
             }
             return false
         }
@@ -53,7 +53,7 @@
             defer { unsafe fclose(list) }
             var numbers: [Int32] = []
             var line = [CChar](repeating: 0, count: 256)
-            while unsafe fgets(&line, Int32(line.count), list) != nil {
+            while unsafe fgets(&line, line.count.asInt32, list) != nil {
                 // "tfd:        5 events: ..."
                 guard unsafe strncmp(line, "tfd:", 4) == 0 else { continue }
                 let number = unsafe line.withUnsafeBufferPointer { unsafe atoi($0.baseAddress.unsafelyUnwrapped + 4) }

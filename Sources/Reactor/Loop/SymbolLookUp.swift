@@ -7,7 +7,7 @@ enum SymbolLookUp {
     static func frames(of addresses: [UInt]) -> [Traceback.Frame] {
         var frames: [Traceback.Frame] = []
         unsafe withUnsafeMutablePointer(to: &frames) { frames in
-            unsafe csymbols_look_up(addresses, CInt(addresses.count), frames) { context, symbol in
+            unsafe csymbols_look_up(addresses, addresses.count.asInt32, frames) { context, symbol in
                 guard let context = unsafe context, let symbol = unsafe symbol else { return }
                 let frames = unsafe context.assumingMemoryBound(to: [Traceback.Frame].self)
                 unsafe frames.pointee.append(Traceback.Frame(symbol.pointee))
@@ -24,7 +24,7 @@ extension Traceback.Frame {
         unsafe image = symbol.image.map { unsafe String(cString: $0) }
         line = unsafe symbol.line > 0 ? unsafe symbol.line : nil
         origin =
-            switch unsafe Int(symbol.origin) {
+            switch unsafe symbol.origin.asInt {
             case csymbols_program: .program
             case csymbols_reactor: .reactor
             default: .runtime

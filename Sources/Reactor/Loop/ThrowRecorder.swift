@@ -37,7 +37,7 @@ import CTraceback
         // An existential of Error is one pointer, to the box that is thrown. Without the cast it would be opened.
         let box = unsafe unsafeBitCast(error as any Error, to: UnsafeRawPointer.self)
         return unsafe [UInt](unsafeUninitializedCapacity: ctraceback_limit) { addresses, count in
-            unsafe count = Int(ctraceback_take(recorder, box, addresses.baseAddress))
+            unsafe count = ctraceback_take(recorder, box, addresses.baseAddress).asInt
         }
     }
 }

@@ -84,7 +84,7 @@ final class Wakeup: Sendable {
 
     private static func open() -> (descriptor: Int32, input: Int32)? {
         #if os(Linux)
-            let descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+            let descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
             return descriptor < 0 ? nil : (descriptor, descriptor)
         #else
             var ends: [Int32] = [-1, -1]

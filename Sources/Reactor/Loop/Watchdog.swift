@@ -119,7 +119,7 @@ final class Watchdog<Work: Sendable>: Sendable {
         }
         let addresses = unsafe [UInt](unsafeUninitializedCapacity: ctraceback_limit) { addresses, count in
             let context = unsafe Unmanaged.passUnretained(question).toOpaque()
-            unsafe count = Int(ctraceback_sample(watched, askQuestion, context, addresses.baseAddress))
+            unsafe count = ctraceback_sample(watched, askQuestion, context, addresses.baseAddress).asInt
         }
         return question.wasAsked ? addresses : nil
     }

@@ -6,7 +6,7 @@
 @safe struct NumberOrObject<Object: AnyObject> {
     /// Of an object, its address and the highest bit.
     private var bits: UInt64
-    private static var isObject: UInt64 { 1 << 63 }
+    private static var isObject: UInt64 { 1 &<< 63 }
 
     /// Numbers from 2 to the 63rd up are taken for the one below.
     @inline(__always)

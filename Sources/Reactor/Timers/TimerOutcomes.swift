@@ -43,7 +43,8 @@
     @inline(__always)
     fileprivate func recordCancellation(_ offset: UInt16) {
         let bits = unsafe cancelled ?? allocate()
-        unsafe bits[Int(offset >> 6)] |= 1 << UInt64(offset & 63)
+        let (word, bit) = Self.place(offset)
+        unsafe bits[word] |= bit
     }
 
     @inline(never)
@@ -54,10 +55,17 @@
         return unsafe bits
     }
 
+    @inline(__always)
+    private static func place(_ offset: UInt16) -> (word: Int, bit: UInt64) {
+        let offset = UInt64(truncatingIfNeeded: offset)
+        return ((offset &>> 6).asInt, 1 &<< (offset & 63))
+    }
+
     /// Of a timer that is over: cancelled, or else it was fired.
     func wasCancelled(_ offset: UInt16) -> Bool {
         guard let bits = unsafe cancelled else { return false }
-        return unsafe bits[Int(offset >> 6)] & 1 << UInt64(offset & 63) != 0
+        let (word, bit) = Self.place(offset)
+        return unsafe bits[word] & bit != 0
     }
 }
 
@@ -72,7 +80,7 @@
     }
 
     private var blocks = TimerTable<Block>()
-    private var vacant: [UInt32] = []
+    private var vacant: [Int] = []
     private var currentNumber: UInt32 = 0
     private var issued = TimerOutcomes.capacity
     /// Whom the queue belongs to.
@@ -84,12 +92,12 @@
     }
 
     deinit {
-        for number in 0..<blocks.count { close(UInt32(number)) }
+        for number in 0..<blocks.count { close(number) }
     }
 
     /// Lets the owner go: no timer is pending any more, and none will be.
     mutating func closeAll() {
-        for number in 0..<blocks.count { close(UInt32(number)) }
+        for number in 0..<blocks.count { close(number) }
         owner = nil
         issued = TimerOutcomes.capacity
     }
@@ -100,7 +108,7 @@
         if issued == TimerOutcomes.capacity { openBlock() }
         let offset = UInt16(truncatingIfNeeded: issued)
         issued += 1
-        let block = unsafe blocks[Int(currentNumber)]
+        let block = unsafe blocks[currentNumber.asInt]
         unsafe block.pointee.pending += 1
         return unsafe (block.pointee.outcomes.unsafelyUnwrapped, currentNumber, offset)
     }
@@ -108,7 +116,7 @@
     /// The timer is over.
     @inline(__always)
     mutating func retire(block number: UInt32, offset: UInt16, cancelled: Bool) {
-        let block = unsafe blocks[Int(number)]
+        let block = unsafe blocks[number.asInt]
         if cancelled {
             unsafe block.pointee.outcomes.unsafelyUnwrapped
                 ._withUnsafeGuaranteedRef { $0.recordCancellation(offset) }
@@ -119,29 +127,29 @@
 
     /// The block to which a pending timer belongs.
     func outcomes(of block: UInt32) -> TimerOutcomes? {
-        unsafe blocks[Int(block)].pointee.outcomes?.takeUnretainedValue()
+        unsafe blocks[block.asInt].pointee.outcomes?.takeUnretainedValue()
     }
 
     @inline(never)
     private mutating func openBlock() {
-        let number = vacant.popLast() ?? UInt32(blocks.count)
-        if Int(number) == blocks.count { blocks.append(Block()) }
-        unsafe blocks[Int(number)].pointee.outcomes = .passRetained(TimerOutcomes(number: number, owner: owner))
-        currentNumber = number
+        let number = vacant.popLast() ?? blocks.count
+        if number == blocks.count { blocks.append(Block()) }
+        currentNumber = number.asUInt32
+        unsafe blocks[number].pointee.outcomes = .passRetained(TimerOutcomes(number: currentNumber, owner: owner))
         issued = 0
     }
 
     @inline(never)
     private mutating func closeIfFull(_ number: UInt32) {
         guard number != currentNumber || issued == TimerOutcomes.capacity else { return }
-        close(number)
-        vacant.append(number)
+        close(number.asInt)
+        vacant.append(number.asInt)
     }
 
     /// What is left of the block is the outcomes, for whoever still has a handle.
-    private func close(_ number: UInt32) {
-        guard let outcomes = unsafe blocks[Int(number)].pointee.outcomes else { return }
-        unsafe blocks[Int(number)].pointee.outcomes = nil
+    private func close(_ number: Int) {
+        guard let outcomes = unsafe blocks[number].pointee.outcomes else { return }
+        unsafe blocks[number].pointee.outcomes = nil
         let released = unsafe outcomes.takeRetainedValue()
         released.number = TimerOutcomes.none
         released.owner = nil

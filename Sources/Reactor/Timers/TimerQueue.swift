@@ -100,6 +100,9 @@
     ///
     /// Only these: what is added from now on has to wait for the next `collect`, even with a deadline that is past, so
     /// a callback that asks for another at once starves nobody.
+    ///
+    /// Not inlined, as those below that look ahead: they are asked for once a pass at most, and take the compiler long.
+    @inline(never)
     func collect(now: UInt64) { unsafe store.pointee.collect(now: now) }
 
     /// The next timer that `collect` set apart and that was not cancelled since: fired from now on.
@@ -112,10 +115,10 @@
 
     /// A time before which no timer is due; `UInt64.max` with none pending. Exact, but for a cancelled timer that was
     /// the first of its bucket: then too early.
-    var wakeUp: UInt64 { unsafe store.pointee.wakeUp }
+    var wakeUp: UInt64 { @inline(never) get { unsafe store.pointee.wakeUp } }
 
     /// The deadline of the first timer; `UInt64.max` with none pending. Takes as long as that timer's bucket is full.
-    var nextDeadline: UInt64 { unsafe store.pointee.nextDeadline }
+    var nextDeadline: UInt64 { @inline(never) get { unsafe store.pointee.nextDeadline } }
 
     /// Handles of all the pending timers, in the order in which they will fire.
     var pending: [Ticket] { unsafe store.pointee.pending }

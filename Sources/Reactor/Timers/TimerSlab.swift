@@ -47,7 +47,15 @@ import CPrefetch
     }
 
     private static var bits: Index { 8 }
-    private static var slots: Int { 1 << 8 }
+    private static var slots: Int { 256 }
+
+    @inline(__always)
+    private static func chunk(_ index: Index) -> Int { (index &>> bits).asInt }
+
+    @inline(__always)
+    private static func offset(_ index: Index) -> Int { (index & 255).asInt }
+
+    private static func first(ofChunk number: Int) -> Index { number.asUInt32 &<< bits }
 
     private var chunks = TimerTable<Chunk>()
     /// The chunk that the next slot is taken from, and the list of others with a free one; -1 for none.
@@ -68,35 +76,35 @@ import CPrefetch
 
     @inline(__always)
     subscript(_ index: Index) -> UnsafeMutablePointer<Node> {
-        unsafe chunks[Int(index >> Self.bits)].pointee.nodes.unsafelyUnwrapped + Int(index & 255)
+        unsafe chunks[Self.chunk(index)].pointee.nodes.unsafelyUnwrapped + Self.offset(index)
     }
 
     /// What a used slot's timer carries.
     func payload(_ index: Index) -> UnsafeMutablePointer<Payload> {
-        unsafe chunks[Int(index >> Self.bits)].pointee.payloads.unsafelyUnwrapped + Int(index & 255)
+        unsafe chunks[Self.chunk(index)].pointee.payloads.unsafelyUnwrapped + Self.offset(index)
     }
 
     /// Begins to load what firing the slot's timer will touch.
     @inline(__always)
     func prefetch(_ index: Index) {
-        let chunk = unsafe chunks[Int(index >> Self.bits)]
+        let chunk = unsafe chunks[Self.chunk(index)]
         guard let nodes = unsafe chunk.pointee.nodes, let payloads = unsafe chunk.pointee.payloads else { return }
-        unsafe prefetch_for_writing(nodes + Int(index & 255))
-        unsafe prefetch_for_writing(payloads + Int(index & 255))
+        unsafe prefetch_for_writing(nodes + Self.offset(index))
+        unsafe prefetch_for_writing(payloads + Self.offset(index))
     }
 
     /// Begins to load what sorting the slot's timer in will touch.
     @inline(__always)
     func prefetchNode(_ index: Index) {
-        guard let nodes = unsafe chunks[Int(index >> Self.bits)].pointee.nodes else { return }
-        unsafe prefetch_for_writing(nodes + Int(index & 255))
+        guard let nodes = unsafe chunks[Self.chunk(index)].pointee.nodes else { return }
+        unsafe prefetch_for_writing(nodes + Self.offset(index))
     }
 
     /// The node of a slot that may be gone with its chunk.
     @inline(__always)
     func node(_ index: Index) -> UnsafeMutablePointer<Node>? {
-        guard let nodes = unsafe chunks[Int(index >> Self.bits)].pointee.nodes else { return nil }
-        return unsafe nodes + Int(index & 255)
+        guard let nodes = unsafe chunks[Self.chunk(index)].pointee.nodes else { return nil }
+        return unsafe nodes + Self.offset(index)
     }
 
     /// What has become of the timer for which the wheel has an entry.
@@ -122,7 +130,7 @@ import CPrefetch
                 continue
             }
             for offset in 0..<Self.slots where unsafe nodes[offset].place != .free {
-                body(Index(number) << Self.bits | Index(offset))
+                body(Self.first(ofChunk: number) | offset.asUInt32)
             }
         }
     }
@@ -135,7 +143,7 @@ import CPrefetch
         let chunk = unsafe chunks[number]
         if unsafe chunk.pointee.used == 0 { spares -= 1 }
         let index = unsafe chunk.pointee.firstFree
-        let offset = Int(index & 255)
+        let offset = Self.offset(index)
         unsafe chunk.pointee.firstFree = (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.nextFree
         unsafe chunk.pointee.used += 1
         if unsafe chunk.pointee.firstFree == Self.none { unlinkChunk(number) }
@@ -146,9 +154,9 @@ import CPrefetch
     /// Frees the slot and gives back what was in it.
     @inline(__always)
     mutating func release(_ index: Index) -> Payload {
-        let number = Int(index >> Self.bits)
+        let number = Self.chunk(index)
         let chunk = unsafe chunks[number]
-        let offset = Int(index & 255)
+        let offset = Self.offset(index)
         let payload = unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).move()
         unsafe (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.nextFree = chunk.pointee.firstFree
         if unsafe chunk.pointee.firstFree == Self.none { linkChunk(number) }
@@ -163,15 +171,15 @@ import CPrefetch
         let nodes = UnsafeMutablePointer<Node>.allocate(capacity: Self.slots)
         let payloads = UnsafeMutablePointer<Payload>.allocate(capacity: Self.slots)
         let number = vacant.popLast() ?? chunks.count
-        let first = Index(number) << Self.bits
-        for offset in 0..<Index(Self.slots) {
-            let isLast = Int(offset) == Self.slots - 1
-            unsafe (nodes + Int(offset)).initialize(
+        let first = Self.first(ofChunk: number)
+        for offset in 0..<Self.slots {
+            let isLast = offset == Self.slots - 1
+            unsafe (nodes + offset).initialize(
                 to: Node(
                     deadline: 0,
                     order: 0,
                     stamp: 0,
-                    nextFree: isLast ? Self.none : first + offset + 1,
+                    nextFree: isLast ? Self.none : first + offset.asUInt32 + 1,
                     block: 0,
                     offset: 0,
                     place: .free

@@ -30,7 +30,7 @@ struct TimerStore<Payload>: ~Copyable {
     private(set) var count = 0
 
     init(now: UInt64) {
-        wheel = TimerWheel(tick: now >> TimerWheel.tickBits)
+        wheel = TimerWheel(tick: now &>> TimerWheel.tickBits)
     }
 
     mutating func belong(to owner: AnyObject) { identities.owner = owner }
@@ -107,7 +107,7 @@ struct TimerStore<Payload>: ~Copyable {
         order += 1
         unsafe node.pointee.deadline = deadline
         unsafe node.pointee.order = order
-        if deadline >> TimerWheel.tickBits > wheel.tick {
+        if deadline &>> TimerWheel.tickBits > wheel.tick {
             // Not a number of the slot's own: that begins anew with the slot's memory, and the entries of the timers it
             // had before would count as those of this one, and stay.
             unsafe node.pointee.stamp = UInt32(truncatingIfNeeded: order)
@@ -186,7 +186,7 @@ struct TimerStore<Payload>: ~Copyable {
     private mutating func nextTick() -> Bool {
         near.removeAll()
         nearNext = 0
-        guard wheel.advance(to: passTime >> TimerWheel.tickBits, { arrived.append($0) }) else { return false }
+        guard wheel.advance(to: passTime &>> TimerWheel.tickBits, { arrived.append($0) }) else { return false }
         for position in arrived.indices {
             if position + 8 < arrived.count { slab.prefetchNode(arrived[position + 8].index) }
             let entry = arrived[position]
@@ -197,7 +197,7 @@ struct TimerStore<Payload>: ~Copyable {
                 continue
             }
             let deadline = unsafe node.pointee.deadline
-            if deadline >> TimerWheel.tickBits > wheel.tick {
+            if deadline &>> TimerWheel.tickBits > wheel.tick {
                 wheel.append(TimerWheel.Entry(deadline: deadline, index: entry.index, stamp: entry.stamp))
             } else {
                 slab.prefetch(entry.index)

@@ -77,13 +77,13 @@
     /// Puts an entry into its bucket. Its tick must lie after the present one.
     @inline(__always)
     mutating func append(_ entry: Entry) {
-        let ticks = entry.deadline >> Self.tickBits
+        let ticks = entry.deadline &>> Self.tickBits
         let wheel = (63 - (ticks ^ tick).leadingZeroBitCount) / 6
-        let position = (ticks >> UInt64(wheel * 6)) & 63
-        let bucket = unsafe buckets + (wheel << 6 | Int(truncatingIfNeeded: position))
+        let position = (ticks &>> (wheel * 6).asUInt64) & 63
+        let bucket = unsafe buckets + (wheel &<< 6 | position.asInt)
         if unsafe bucket.pointee.end == bucket.pointee.limit {
             unsafe extend(bucket)
-            unsafe occupied[wheel] |= 1 << position
+            unsafe occupied[wheel] |= 1 &<< position
         }
         let end = unsafe bucket.pointee.end.unsafelyUnwrapped
         unsafe end.initialize(to: entry)
@@ -100,7 +100,7 @@
             tick = start
             var found = false
             drain(number, ahead: Self.ignore) { wheel, entry in
-                if entry.deadline >> Self.tickBits == start {
+                if entry.deadline &>> Self.tickBits == start {
                     body(entry)
                     found = true
                 } else {
@@ -134,7 +134,7 @@
         for wheel in 0..<Self.wheels {
             var rest = unsafe occupied[wheel]
             while rest != 0 {
-                refresh(wheel << 6 | rest.trailingZeroBitCount, ahead: ahead, standing)
+                refresh(wheel &<< 6 | rest.trailingZeroBitCount, ahead: ahead, standing)
                 rest &= rest - 1
             }
         }
@@ -162,9 +162,9 @@
             let bits = unsafe occupied[wheel]
             if bits != 0 {
                 let position = bits.trailingZeroBitCount
-                let shift = UInt64(wheel * 6)
-                let start = (tick >> shift & ~63 | UInt64(position)) << shift
-                return (wheel << 6 | position, start)
+                let shift = (wheel * 6).asUInt64
+                let start = (tick &>> shift & ~63 | position.asUInt64) &<< shift
+                return (wheel &<< 6 | position, start)
             }
             wheel += 1
         }
@@ -178,7 +178,7 @@
     private mutating func drain(_ number: Int, ahead: (Entry) -> Void, _ body: (inout TimerWheel, Entry) -> Void) {
         let bucket = unsafe buckets[number]
         unsafe buckets[number] = Bucket()
-        unsafe occupied[number >> 6] &= ~(1 << UInt64(number & 63))
+        unsafe occupied[number &>> 6] &= ~(1 &<< (number & 63).asUInt64)
         var next = unsafe bucket.first
         while let block = unsafe next {
             unsafe next = block.pointee.next

@@ -42,7 +42,7 @@ final class IOWatchers {
 
     @inline(__always)
     private func watched(_ descriptor: Int32) -> WatchedDescriptor? {
-        table.with { Int(descriptor) < $0.count ? $0[Int(descriptor)] : nil }
+        table.with { descriptor.asInt < $0.count ? $0[descriptor.asInt] : nil }
     }
 
     func add(
@@ -74,8 +74,8 @@ final class IOWatchers {
         let watched = WatchedDescriptor(identity: identity, isAlwaysReady: isAlwaysReady)
         if isAlwaysReady { alwaysReadyCount += 1 }
         table.with {
-            while $0.count <= Int(descriptor) { $0.append(nil) }
-            $0[Int(descriptor)] = watched
+            while $0.count <= descriptor.asInt { $0.append(nil) }
+            $0[descriptor.asInt] = watched
         }
         return watched
     }
@@ -94,7 +94,7 @@ final class IOWatchers {
         if !watched.registrations.isEmpty {
             loop.noteChange(of: descriptor)
         } else {
-            table.with { $0[Int(descriptor)] = nil }
+            table.with { $0[descriptor.asInt] = nil }
             if watched.isAlwaysReady { alwaysReadyCount -= 1 }
             loop.forgetInKernel(descriptor) { watched.identity == FileIdentity(of: descriptor) }
         }
@@ -196,17 +196,17 @@ final class IOWatchers {
     private func cancelAllClosed(_ losses: inout [LostWatcher]) {
         if sweepIsStale {
             sweep.removeAll()
-            for (descriptor, watched) in table.with(\.self).enumerated() where watched?.isActive == true {
-                sweep.append(Int32(descriptor))
-            }
+            for descriptor in activeDescriptors { sweep.append(descriptor) }
         }
         sweepIsStale = false
         if let closed = sweep.closedDescriptors() { return cancelClosed(closed, &losses) }
-        for (number, watched) in table.with(\.self).enumerated() {
-            let descriptor = Int32(number)
-            guard let watched, watched.isActive, watched.identity != FileIdentity(of: descriptor) else { continue }
+        for descriptor in activeDescriptors where watched(descriptor)?.identity != FileIdentity(of: descriptor) {
             losses += cancelClosed(descriptor)
         }
+    }
+
+    private var activeDescriptors: [Int32] {
+        table.with(\.self).indices.map(\.asInt32).filter { watched($0)?.isActive == true }
     }
 
     private func cancelClosed(_ descriptors: [Int32], _ losses: inout [LostWatcher]) {
