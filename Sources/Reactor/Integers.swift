@@ -1,8 +1,8 @@
-/// Conversions between integers that always succeed where they are made, each in one place.
+/// The conversions between integers that are made often, each in one place.
 ///
 /// The standard library's own are generic, and made of functions that are inlined before anything is optimized: each use of
 /// one takes the compiler ten milliseconds or more, and a hundred of them took a second of the build. The same goes for
-/// `>>` and `<<`, which is why shifts here are masking ones (`&>>`, `&<<`): none is by more than the number is wide.
+/// `>>` and `<<`, which is why shifts are masking ones (`&>>`, `&<<`): each is by less than the number is wide.
 extension Int32 {
     /// A descriptor or a signal as the index of a table.
     @inline(__always)
@@ -15,6 +15,7 @@ extension UInt32 {
 }
 
 extension UInt64 {
+    /// Of a number below 2 to the 63rd, which is not checked.
     @inline(__always)
     var asInt: Int { Int(truncatingIfNeeded: self) }
 }

@@ -206,7 +206,11 @@ final class IOWatchers {
     }
 
     private var activeDescriptors: [Int32] {
-        table.with(\.self).indices.map(\.asInt32).filter { watched($0)?.isActive == true }
+        var active: [Int32] = []
+        for (number, watched) in table.with(\.self).enumerated() where watched?.isActive == true {
+            active.append(number.asInt32)
+        }
+        return active
     }
 
     private func cancelClosed(_ descriptors: [Int32], _ losses: inout [LostWatcher]) {
