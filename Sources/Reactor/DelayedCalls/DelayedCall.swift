@@ -94,9 +94,9 @@ extension DelayedCalls.Call: CallbackOrigin {
 final class DelayedCalls {
     struct Call {
         let callback: () throws -> Void
-        let registeredAt: CallSite
-        /// To be ended once the call is over.
+        /// To be ended once the call is over. Beside the callback, since what ends a call reads both.
         var identity: CallIdentity
+        let registeredAt: CallSite
     }
 
     let owner: OwnerThread
@@ -134,7 +134,7 @@ final class DelayedCalls {
     ) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
         let identity = CallIdentity(delay: delay, name: name)
-        let call = Call(callback: consume callback, registeredAt: site, identity: identity)
+        let call = Call(callback: consume callback, identity: identity, registeredAt: site)
         // Told before it is added: after that the ticket would be counted once more. Nothing is looked at until later.
         if isHosted { tellHost() }
         return DelayedCall(ticket: queue.add(consume call, deadline: deadline(after: delay)))

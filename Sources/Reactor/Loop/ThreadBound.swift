@@ -11,9 +11,10 @@ package struct OwnerThread {
     private let thread = pthread_self()
 
     /// Whether the caller is on that thread. Any thread may ask.
-    package var isCurrent: Bool {
-        pthread_equal(thread, pthread_self()) != 0
-    }
+    ///
+    /// Compared as they are, and not by `pthread_equal`, which is a call for the same comparison: on all our platforms a
+    /// `pthread_t` is a number or an address.
+    package var isCurrent: Bool { thread == pthread_self() }
 
     /// Stops the program unless the calling thread is the owner. It says which call it was and who made it, in release
     /// builds too: going on would corrupt the reactor's state sooner or later, without a word.

@@ -6,10 +6,6 @@
 @safe final class TimerOutcomes {
     static let capacity = 1_024
 
-    /// Its number in the queue's table; `none` once all its timers are over, so that all that is left are the outcomes.
-    fileprivate(set) var number: UInt32
-    static let none = UInt32.max
-
     /// Whom the queue belongs to, so that a handle needs only this one reference; nil once all its timers are over.
     fileprivate var owner: AnyObject? {
         didSet { unsafe unmanagedOwner = owner.map { unsafe Unmanaged.passUnretained($0) } }
@@ -19,8 +15,14 @@
     /// A bit for each cancelled timer, from the first such on.
     private var cancelled: UnsafeMutablePointer<UInt64>?
 
-    fileprivate init(number: UInt32, owner: AnyObject?) {
-        self.number = number
+    /// How many of its timers are pending.
+    fileprivate var pending = 0
+
+    /// Neighbours among those that have pending timers, or will have.
+    fileprivate var next: Unmanaged<TimerOutcomes>?
+    fileprivate var previous: Unmanaged<TimerOutcomes>?
+
+    fileprivate init(owner: AnyObject?) {
         self.owner = owner
         unsafe unmanagedOwner = owner.map { unsafe Unmanaged.passUnretained($0) }
     }
@@ -69,89 +71,92 @@
     }
 }
 
-/// Hands out the identities of timers, and counts which blocks still have pending ones.
+/// Hands out the identities of timers, and keeps the outcomes of those that are pending.
 ///
-/// Its references to blocks are unmanaged: as ordinary ones they would be retained and released, with two locked
-/// instructions, at each look.
+/// Its references are unmanaged: as ordinary ones they would be retained and released, with two locked instructions, at
+/// each look.
 @safe struct TimerIdentities: ~Copyable {
-    @safe struct Block {
-        var outcomes: Unmanaged<TimerOutcomes>?
-        var pending = 0
+    /// Which timer of a queue it is: the one of this offset in these outcomes.
+    @safe struct Identity {
+        let outcomes: Unmanaged<TimerOutcomes>
+        let offset: UInt16
     }
 
-    private var blocks = TimerTable<Block>()
-    private var vacant: [Int] = []
-    private var currentNumber: UInt32 = 0
+    /// A list of those with pending timers, and of the one that is being filled, which is the first.
+    private var open: Unmanaged<TimerOutcomes>?
     private var issued = TimerOutcomes.capacity
     /// Whom the queue belongs to.
     unowned var owner: AnyObject?
 
-    init() {
-        blocks.append(Block())
-        vacant = [0]
-    }
-
-    deinit {
-        for number in 0..<blocks.count { close(number) }
-    }
+    deinit { closeOpen() }
 
     /// Lets the owner go: no timer is pending any more, and none will be.
     mutating func closeAll() {
-        for number in 0..<blocks.count { close(number) }
+        closeOpen()
+        unsafe open = nil
         owner = nil
         issued = TimerOutcomes.capacity
     }
 
+    private func closeOpen() {
+        var rest = unsafe open
+        while let outcomes = unsafe rest?.takeUnretainedValue() {
+            unsafe rest = outcomes.next
+            Self.close(outcomes)
+        }
+    }
+
     /// The identity of the next timer, which counts as pending from now on.
     @inline(__always)
-    mutating func issue() -> (outcomes: Unmanaged<TimerOutcomes>, block: UInt32, offset: UInt16) {
-        if issued == TimerOutcomes.capacity { openBlock() }
-        let offset = UInt16(truncatingIfNeeded: issued)
+    mutating func issue() -> Identity {
+        if issued == TimerOutcomes.capacity { openNext() }
+        let identity = unsafe Identity(outcomes: open.unsafelyUnwrapped, offset: UInt16(truncatingIfNeeded: issued))
         issued += 1
-        let block = unsafe blocks[currentNumber.asInt]
-        unsafe block.pointee.pending += 1
-        return unsafe (block.pointee.outcomes.unsafelyUnwrapped, currentNumber, offset)
+        unsafe identity.outcomes._withUnsafeGuaranteedRef { $0.pending += 1 }
+        return identity
     }
 
     /// The timer is over.
     @inline(__always)
-    mutating func retire(block number: UInt32, offset: UInt16, cancelled: Bool) {
-        let block = unsafe blocks[number.asInt]
-        if cancelled {
-            unsafe block.pointee.outcomes.unsafelyUnwrapped
-                ._withUnsafeGuaranteedRef { $0.recordCancellation(offset) }
+    mutating func retire(_ identity: Identity, cancelled: Bool) {
+        let isLast = unsafe identity.outcomes._withUnsafeGuaranteedRef { outcomes in
+            if cancelled { outcomes.recordCancellation(identity.offset) }
+            outcomes.pending -= 1
+            return outcomes.pending == 0
         }
-        unsafe block.pointee.pending -= 1
-        if unsafe block.pointee.pending == 0 { closeIfFull(number) }
-    }
-
-    /// The block to which a pending timer belongs.
-    func outcomes(of block: UInt32) -> TimerOutcomes? {
-        unsafe blocks[block.asInt].pointee.outcomes?.takeUnretainedValue()
+        if isLast { closeIfFull(identity) }
     }
 
     @inline(never)
-    private mutating func openBlock() {
-        let number = vacant.popLast() ?? blocks.count
-        if number == blocks.count { blocks.append(Block()) }
-        currentNumber = number.asUInt32
-        unsafe blocks[number].pointee.outcomes = .passRetained(TimerOutcomes(number: currentNumber, owner: owner))
+    private mutating func openNext() {
+        let outcomes = TimerOutcomes(owner: owner)
+        unsafe outcomes.next = open
+        let retained = unsafe Unmanaged.passRetained(outcomes)
+        unsafe open?.takeUnretainedValue().previous = unsafe retained
+        unsafe open = unsafe retained
         issued = 0
     }
 
     @inline(never)
-    private mutating func closeIfFull(_ number: UInt32) {
-        guard number != currentNumber || issued == TimerOutcomes.capacity else { return }
-        close(number.asInt)
-        vacant.append(number.asInt)
+    private mutating func closeIfFull(_ identity: Identity) {
+        let outcomes = unsafe identity.outcomes.takeUnretainedValue()
+        let isFirst = unsafe open?.toOpaque() == identity.outcomes.toOpaque()
+        guard !isFirst || issued == TimerOutcomes.capacity else { return }
+        unsafe outcomes.next?.takeUnretainedValue().previous = unsafe outcomes.previous
+        if let previous = unsafe outcomes.previous?.takeUnretainedValue() {
+            unsafe previous.next = unsafe outcomes.next
+        } else {
+            unsafe open = unsafe outcomes.next
+            issued = TimerOutcomes.capacity
+        }
+        Self.close(outcomes)
     }
 
-    /// What is left of the block is the outcomes, for whoever still has a handle.
-    private func close(_ number: Int) {
-        guard let outcomes = unsafe blocks[number].pointee.outcomes else { return }
-        unsafe blocks[number].pointee.outcomes = nil
-        let released = unsafe outcomes.takeRetainedValue()
-        released.number = TimerOutcomes.none
-        released.owner = nil
+    /// What is left of them is what they tell whoever still has a handle.
+    private static func close(_ outcomes: TimerOutcomes) {
+        unsafe outcomes.next = nil
+        unsafe outcomes.previous = nil
+        outcomes.owner = nil
+        unsafe Unmanaged.passUnretained(outcomes).release()
     }
 }

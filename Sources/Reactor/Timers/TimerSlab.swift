@@ -9,20 +9,19 @@ import CPrefetch
 /// (`Payload`), so that two nodes share a cache line.
 @safe struct TimerSlab<Payload>: ~Copyable {
     typealias Index = UInt32
-    static var none: Index { .max }
 
-    struct Node {
+    @safe struct Node {
         var deadline: UInt64
         /// Which of two equal deadlines comes first: counts the requests.
         var order: UInt64
+        /// Which timer it is, or was; of a free slot the outcomes may be gone.
+        var outcomes: Unmanaged<TimerOutcomes>?
         /// Which of the wheel's entries for this slot is its present timer's: counts them.
         var stamp: UInt32
-        /// Of a free slot, the next free one of its chunk.
-        var nextFree: Index
-        /// Which timer it is: the one of this offset in this block (`TimerOutcomes`).
-        var block: UInt32
         var offset: UInt16
         var place: Place
+        /// Of a free slot, the next free one of its chunk.
+        var nextFree: UInt8
     }
 
     /// Where a slot's timer is.
@@ -36,14 +35,23 @@ import CPrefetch
         case late
     }
 
-    @safe private struct Chunk {
+    @safe fileprivate struct Chunk {
         var nodes: UnsafeMutablePointer<Node>?
         var payloads: UnsafeMutablePointer<Payload>?
-        var firstFree: Index
-        var used: Int
+        /// Of a chunk that is not full.
+        var firstFree: UInt8 = 0
+        var used = 0
         /// Neighbours among the chunks that have a free slot.
-        var next: Int
-        var previous: Int
+        var next = -1
+        var previous = -1
+    }
+
+    /// Where a slot is: looked up once for all that is done with it, until the next `take`.
+    @safe struct Slot {
+        let index: Index
+        let node: UnsafeMutablePointer<Node>
+        fileprivate let chunk: UnsafeMutablePointer<Chunk>
+        fileprivate let payload: UnsafeMutablePointer<Payload>
     }
 
     private static var bits: Index { 8 }
@@ -84,13 +92,26 @@ import CPrefetch
         unsafe chunks[Self.chunk(index)].pointee.payloads.unsafelyUnwrapped + Self.offset(index)
     }
 
-    /// Begins to load what firing the slot's timer will touch.
+    /// The slot of an index; nil where it is gone with its chunk.
+    @inline(__always)
+    func slot(_ index: Index) -> Slot? {
+        let chunk = unsafe chunks[Self.chunk(index)]
+        guard let nodes = unsafe chunk.pointee.nodes, let payloads = unsafe chunk.pointee.payloads else { return nil }
+        let offset = Self.offset(index)
+        return unsafe Slot(index: index, node: nodes + offset, chunk: chunk, payload: payloads + offset)
+    }
+
+    /// Begins to load what ending the slot's timer will touch.
+    @inline(__always)
+    func prefetch(_ slot: Slot) {
+        unsafe prefetch_for_writing(slot.node)
+        unsafe prefetch_for_writing(slot.payload)
+    }
+
+    /// The same, of a slot that may be gone with its chunk.
     @inline(__always)
     func prefetch(_ index: Index) {
-        let chunk = unsafe chunks[Self.chunk(index)]
-        guard let nodes = unsafe chunk.pointee.nodes, let payloads = unsafe chunk.pointee.payloads else { return }
-        unsafe prefetch_for_writing(nodes + Self.offset(index))
-        unsafe prefetch_for_writing(payloads + Self.offset(index))
+        if let slot = slot(index) { prefetch(slot) }
     }
 
     /// Begins to load what sorting the slot's timer in will touch.
@@ -107,13 +128,18 @@ import CPrefetch
         return unsafe nodes + Self.offset(index)
     }
 
+    /// Whether the timer for which the wheel has an entry waits in the wheel no more, or by another entry.
+    @inline(__always)
+    func isGone(_ entry: TimerWheel.Entry) -> Bool {
+        guard let node = unsafe node(entry.index) else { return true }
+        return unsafe node.pointee.stamp != entry.stamp || node.pointee.place != .waiting
+    }
+
     /// What has become of the timer for which the wheel has an entry.
     @inline(__always)
     func standing(_ entry: TimerWheel.Entry) -> TimerWheel.Standing {
-        guard let node = unsafe node(entry.index), unsafe node.pointee.stamp == entry.stamp,
-            unsafe node.pointee.place == .waiting
-        else { return .gone }
-        let deadline = unsafe node.pointee.deadline
+        guard !isGone(entry) else { return .gone }
+        let deadline = unsafe self[entry.index].pointee.deadline
         return deadline == entry.deadline ? .unchanged : .putOff(until: deadline)
     }
 
@@ -135,34 +161,34 @@ import CPrefetch
         }
     }
 
-    /// A free slot, with the payload in it; the node is the caller's to fill.
+    /// A free slot, with the payload in it; what else is in the node is the caller's to fill.
     @inline(__always)
-    mutating func take(_ payload: consuming Payload) -> Index {
+    mutating func take(_ payload: consuming Payload) -> (index: Index, node: UnsafeMutablePointer<Node>) {
         if open < 0 { openChunk() }
         let number = open
         let chunk = unsafe chunks[number]
         if unsafe chunk.pointee.used == 0 { spares -= 1 }
-        let index = unsafe chunk.pointee.firstFree
-        let offset = Self.offset(index)
-        unsafe chunk.pointee.firstFree = (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.nextFree
+        let free = unsafe chunk.pointee.firstFree
+        let index = Self.first(ofChunk: number) | UInt32(truncatingIfNeeded: free)
+        let node = unsafe chunk.pointee.nodes.unsafelyUnwrapped + Self.offset(index)
+        unsafe (chunk.pointee.payloads.unsafelyUnwrapped + Self.offset(index)).initialize(to: consume payload)
+        unsafe chunk.pointee.firstFree = node.pointee.nextFree
         unsafe chunk.pointee.used += 1
-        if unsafe chunk.pointee.firstFree == Self.none { unlinkChunk(number) }
-        unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).initialize(to: consume payload)
-        return index
+        if unsafe chunk.pointee.used == Self.slots { unlinkChunk(number) }
+        return unsafe (index, node)
     }
 
     /// Frees the slot and gives back what was in it.
     @inline(__always)
-    mutating func release(_ index: Index) -> Payload {
-        let number = Self.chunk(index)
-        let chunk = unsafe chunks[number]
-        let offset = Self.offset(index)
-        let payload = unsafe (chunk.pointee.payloads.unsafelyUnwrapped + offset).move()
-        unsafe (chunk.pointee.nodes.unsafelyUnwrapped + offset).pointee.nextFree = chunk.pointee.firstFree
-        if unsafe chunk.pointee.firstFree == Self.none { linkChunk(number) }
-        unsafe chunk.pointee.firstFree = index
-        unsafe chunk.pointee.used -= 1
-        if unsafe chunk.pointee.used == 0 { emptied(number) }
+    mutating func release(_ slot: Slot) -> Payload {
+        let payload = unsafe slot.payload.move()
+        unsafe slot.node.pointee.place = .free
+        unsafe slot.node.pointee.order = 0
+        unsafe slot.node.pointee.nextFree = slot.chunk.pointee.firstFree
+        unsafe slot.chunk.pointee.firstFree = UInt8(truncatingIfNeeded: slot.index)
+        if unsafe slot.chunk.pointee.used == Self.slots { linkChunk(Self.chunk(slot.index)) }
+        unsafe slot.chunk.pointee.used -= 1
+        if unsafe slot.chunk.pointee.used == 0 { emptied(Self.chunk(slot.index)) }
         return payload
     }
 
@@ -171,22 +197,21 @@ import CPrefetch
         let nodes = UnsafeMutablePointer<Node>.allocate(capacity: Self.slots)
         let payloads = UnsafeMutablePointer<Payload>.allocate(capacity: Self.slots)
         let number = vacant.popLast() ?? chunks.count
-        let first = Self.first(ofChunk: number)
         for offset in 0..<Self.slots {
-            let isLast = offset == Self.slots - 1
-            unsafe (nodes + offset).initialize(
-                to: Node(
-                    deadline: 0,
-                    order: 0,
-                    stamp: 0,
-                    nextFree: isLast ? Self.none : first + offset.asUInt32 + 1,
-                    block: 0,
-                    offset: 0,
-                    place: .free
-                )
+            // The last one's next is never asked for.
+            let next = UInt8(truncatingIfNeeded: offset &+ 1)
+            let node = unsafe Node(
+                deadline: 0,
+                order: 0,
+                outcomes: nil,
+                stamp: 0,
+                offset: 0,
+                place: .free,
+                nextFree: next
             )
+            unsafe (nodes + offset).initialize(to: node)
         }
-        let chunk = unsafe Chunk(nodes: nodes, payloads: payloads, firstFree: first, used: 0, next: -1, previous: -1)
+        let chunk = unsafe Chunk(nodes: nodes, payloads: payloads)
         if number == chunks.count { chunks.append(chunk) } else { unsafe chunks[number].pointee = chunk }
         spares += 1
         linkChunk(number)

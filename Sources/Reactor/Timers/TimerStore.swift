@@ -43,24 +43,24 @@ struct TimerStore<Payload>: ~Copyable {
 
     @inline(__always)
     mutating func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
-        let index = slab.take(consume payload)
-        let (outcomes, block, offset) = unsafe identities.issue()
-        let node = unsafe slab[index]
-        unsafe node.pointee.offset = offset
-        unsafe node.pointee.block = block
+        let (index, node) = unsafe slab.take(consume payload)
+        let identity = identities.issue()
+        unsafe node.pointee.outcomes = unsafe identity.outcomes
+        unsafe node.pointee.offset = identity.offset
         unsafe place(index, node, deadline)
         count += 1
-        return unsafe Ticket(index: index, offset: offset, outcomes: outcomes.takeUnretainedValue())
+        return unsafe Ticket(index: index, offset: identity.offset, outcomes: identity.outcomes.takeUnretainedValue())
     }
 
     /// What it carried must not be released in here: its deinitialiser may come back to the queue.
     @inline(__always)
     mutating func cancel(_ ticket: Ticket) -> Payload? {
+        guard let slot = slab.slot(ticket.index) else { return nil }
         // The node is looked at first, the payload right after: they come from memory at the same time.
-        slab.prefetch(ticket.index)
-        guard let node = unsafe pendingNode(ticket) else { return nil }
-        unsafe leave(node)
-        return unsafe end(ticket.index, node, cancelled: true)
+        slab.prefetch(slot)
+        guard unsafe Self.isPending(ticket, slot.node) else { return nil }
+        unsafe leave(slot.node)
+        return end(slot, cancelled: true)
     }
 
     @inline(__always)
@@ -94,12 +94,15 @@ struct TimerStore<Payload>: ~Copyable {
 
     @inline(__always)
     private func pendingNode(_ ticket: Ticket) -> UnsafeMutablePointer<Node>? {
-        let number = ticket.outcomes.number
-        guard number != TimerOutcomes.none, let node = unsafe slab.node(ticket.index),
-            unsafe node.pointee.block == number && node.pointee.offset == ticket.offset
-                && node.pointee.place != .free
-        else { return nil }
+        guard let node = unsafe slab.node(ticket.index), unsafe Self.isPending(ticket, node) else { return nil }
         return unsafe node
+    }
+
+    @inline(__always)
+    private static func isPending(_ ticket: Ticket, _ node: UnsafeMutablePointer<Node>) -> Bool {
+        let outcomes = unsafe Unmanaged.passUnretained(ticket.outcomes).toOpaque()
+        return unsafe node.pointee.outcomes?.toOpaque() == outcomes && node.pointee.offset == ticket.offset
+            && node.pointee.place != .free
     }
 
     @inline(__always)
@@ -135,12 +138,11 @@ struct TimerStore<Payload>: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func end(_ index: UInt32, _ node: UnsafeMutablePointer<Node>, cancelled: Bool) -> Payload {
-        unsafe identities.retire(block: node.pointee.block, offset: node.pointee.offset, cancelled: cancelled)
-        unsafe node.pointee.place = .free
-        unsafe node.pointee.order = 0
+    private mutating func end(_ slot: TimerSlab<Payload>.Slot, cancelled: Bool) -> Payload {
+        let outcomes = unsafe slot.node.pointee.outcomes.unsafelyUnwrapped
+        identities.retire(unsafe .init(outcomes: outcomes, offset: slot.node.pointee.offset), cancelled: cancelled)
         count -= 1
-        return slab.release(index)
+        return slab.release(slot)
     }
 
     // MARK: Firing
@@ -167,15 +169,15 @@ struct TimerStore<Payload>: ~Copyable {
                 if entry.deadline > passTime { return nil }
                 nearNext += 1
                 if nearNext + 7 < near.count { slab.prefetch(near.entries[nearNext + 7].index) }
-                guard let node = unsafe slab.node(entry.index), unsafe node.pointee.order == entry.order else {
+                guard let slot = slab.slot(entry.index), unsafe slot.node.pointee.order == entry.order else {
                     continue
                 }
                 guard entry.order <= passOrder else {
-                    unsafe node.pointee.place = .late
+                    unsafe slot.node.pointee.place = .late
                     late.append(entry)
                     continue
                 }
-                return unsafe end(entry.index, node, cancelled: false)
+                return end(slot, cancelled: false)
             }
             guard nextTick() else { return nil }
         }
@@ -235,7 +237,7 @@ struct TimerStore<Payload>: ~Copyable {
         run.sort()
         return run.entries.compactMap { entry in
             let node = unsafe slab[entry.index]
-            guard let outcomes = unsafe identities.outcomes(of: node.pointee.block) else { return nil }
+            guard let outcomes = unsafe node.pointee.outcomes?.takeUnretainedValue() else { return nil }
             return unsafe Ticket(index: entry.index, offset: node.pointee.offset, outcomes: outcomes)
         }
     }
@@ -256,7 +258,7 @@ struct TimerStore<Payload>: ~Copyable {
 
     @inline(never)
     private mutating func cleanWheel() {
-        wheel.refreshAll(ahead: { slab.prefetchNode($0.index) }, { slab.standing($0) })
+        wheel.removeAll(ahead: { slab.prefetchNode($0.index) }, where: { slab.isGone($0) })
         leftInWheel = 0
     }
 }

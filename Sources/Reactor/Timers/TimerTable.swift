@@ -1,5 +1,5 @@
-/// An array without checks, for what the timer slab and the identities look up at each operation: the bounds follow from
-/// the handles, and nobody else holds the memory. Elements are not copied out of it as a whole.
+/// An array without checks, for what the timer slab looks up at each operation: the bounds follow from the handles, and
+/// nobody else holds the memory. Elements are not copied out of it as a whole.
 @safe struct TimerTable<Element>: ~Copyable {
     private var elements: UnsafeMutablePointer<Element>
     private var capacity = 4

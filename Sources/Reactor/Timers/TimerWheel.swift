@@ -99,7 +99,7 @@
         while let (number, start) = earliestBucket, start <= target {
             tick = start
             var found = false
-            drain(number, ahead: Self.ignore) { wheel, entry in
+            drain(number) { wheel, entry in
                 if entry.deadline &>> Self.tickBits == start {
                     body(entry)
                     found = true
@@ -122,27 +122,72 @@
     /// The exact earliest deadline. Takes as long as the first bucket is full, and that only once for what it finds out.
     mutating func exactEarliest(_ standing: (Entry) -> Standing) -> UInt64 {
         while let (number, _) = earliestBucket {
-            refresh(number, ahead: Self.ignore, standing)
+            refresh(number, standing)
             // What was put off may have gone into this bucket again, or into a later one.
             if let (first, _) = earliestBucket, first == number { return unsafe buckets[number].earliest }
         }
         return .max
     }
 
-    /// Drops the entries of all timers that are gone. `ahead` is told of each entry some time before `standing` is asked.
-    mutating func refreshAll(ahead: (Entry) -> Void, _ standing: (Entry) -> Standing) {
+    /// Drops the entries of all timers that are gone, and leaves the others in their buckets. `ahead` is told of each entry
+    /// some time before `isGone` is asked.
+    mutating func removeAll(ahead: (Entry) -> Void, where isGone: (Entry) -> Bool) {
         for wheel in 0..<Self.wheels {
             var rest = unsafe occupied[wheel]
             while rest != 0 {
-                refresh(wheel &<< 6 | rest.trailingZeroBitCount, ahead: ahead, standing)
+                removeAll(in: wheel &<< 6 | rest.trailingZeroBitCount, ahead: ahead, where: isGone)
                 rest &= rest - 1
             }
         }
     }
 
+    /// Moves those that stay to the front of the bucket's blocks: in place, because each entry of a timer that is cancelled
+    /// is paid for here.
     @inline(__always)
-    private mutating func refresh(_ number: Int, ahead: (Entry) -> Void, _ standing: (Entry) -> Standing) {
-        drain(number, ahead: ahead) { wheel, entry in
+    private mutating func removeAll(in number: Int, ahead: (Entry) -> Void, where isGone: (Entry) -> Bool) {
+        let bucket = unsafe buckets + number
+        guard let first = unsafe bucket.pointee.first else { return }
+        var last = unsafe first
+        var free = unsafe Self.entries(of: first)
+        var limit = unsafe free + Self.entriesPerBlock
+        var earliest = UInt64.max
+        var kept = 0
+        var seen = 0
+        var next: UnsafeMutablePointer<Block>? = unsafe first
+        while let block = unsafe next {
+            unsafe next = block.pointee.next
+            var entry = unsafe Self.entries(of: block)
+            let end = unsafe next == nil ? bucket.pointee.end.unsafelyUnwrapped : entry + Self.entriesPerBlock
+            unsafe seen += end - entry
+            while unsafe entry < end {
+                if unsafe entry + Self.distance < end { unsafe ahead(entry[Self.distance]) }
+                if unsafe !isGone(entry.pointee) {
+                    if unsafe free == limit {
+                        unsafe last = last.pointee.next.unsafelyUnwrapped
+                        unsafe free = Self.entries(of: last)
+                        unsafe limit = unsafe free + Self.entriesPerBlock
+                    }
+                    unsafe free.initialize(to: entry.pointee)
+                    unsafe earliest = min(earliest, entry.pointee.deadline)
+                    unsafe free += 1
+                    kept += 1
+                }
+                unsafe entry += 1
+            }
+        }
+        count -= seen - kept
+        unsafe keepOrFree(allAfter: last)
+        if kept == 0 {
+            unsafe keepOrFree(first)
+            clear(number)
+        } else {
+            unsafe bucket.pointee = Bucket(first: first, last: last, end: free, limit: limit, earliest: earliest)
+        }
+    }
+
+    @inline(__always)
+    private mutating func refresh(_ number: Int, _ standing: (Entry) -> Standing) {
+        drain(number) { wheel, entry in
             switch standing(entry) {
             case .unchanged:
                 wheel.append(entry)
@@ -171,14 +216,11 @@
         return nil
     }
 
-    private static func ignore(_ entry: Entry) {}
-
     /// Empties a bucket into `body`, which may fill it again.
     @inline(__always)
-    private mutating func drain(_ number: Int, ahead: (Entry) -> Void, _ body: (inout TimerWheel, Entry) -> Void) {
+    private mutating func drain(_ number: Int, _ body: (inout TimerWheel, Entry) -> Void) {
         let bucket = unsafe buckets[number]
-        unsafe buckets[number] = Bucket()
-        unsafe occupied[number &>> 6] &= ~(1 &<< (number & 63).asUInt64)
+        clear(number)
         var next = unsafe bucket.first
         while let block = unsafe next {
             unsafe next = block.pointee.next
@@ -186,12 +228,17 @@
             let end = unsafe next == nil ? bucket.end.unsafelyUnwrapped : entry + Self.entriesPerBlock
             unsafe count -= end - entry
             while unsafe entry < end {
-                if unsafe entry + Self.distance < end { unsafe ahead(entry[Self.distance]) }
                 unsafe body(&self, entry.pointee)
                 unsafe entry += 1
             }
             unsafe keepOrFree(block)
         }
+    }
+
+    @inline(__always)
+    private mutating func clear(_ number: Int) {
+        unsafe buckets[number] = Bucket()
+        unsafe occupied[number &>> 6] &= ~(1 &<< (number & 63).asUInt64)
     }
 
     /// Appends a block to a bucket whose blocks are full.
@@ -221,6 +268,15 @@
         unsafe block.pointee.next = spare
         unsafe spare = unsafe block
         spareCount += 1
+    }
+
+    private mutating func keepOrFree(allAfter block: UnsafeMutablePointer<Block>) {
+        var next = unsafe block.pointee.next
+        unsafe block.pointee.next = nil
+        while let block = unsafe next {
+            unsafe next = block.pointee.next
+            unsafe keepOrFree(block)
+        }
     }
 
     private static func allocate() -> UnsafeMutablePointer<Block> {
