@@ -97,6 +97,28 @@ import Testing
 
     // MARK: A deinitialiser that comes back to the queue
 
+    /// What tells for ever what became of a timer is shared by a thousand: it must go with the last of their handles.
+    @Test(arguments: [true, false])
+    func nothingIsLeftOfTimersWhoseHandlesAreGone(cancelled: Bool) throws {
+        let queue = TimerQueue<Int>(now: 0)
+        var tickets: [TimerQueue<Int>.Ticket] = []
+        var outcomes: [WeakReference<TimerOutcomes>] = []
+        // In two orders, for the middle, the first and the last of those that are remembered to go before the others.
+        for order in [[0, 1, 2, 3, 4], [3, 1, 4, 0, 2]] {
+            let blocks = order.map { _ in (0..<1_024).map { queue.add($0, deadline: UInt64($0)) } }
+            for number in order {
+                for ticket in blocks[number] where cancelled { #expect(queue.cancel(ticket) != nil) }
+            }
+            queue.collect(now: 10_000)
+            while queue.next() != nil {}
+            tickets += blocks.joined()
+        }
+        outcomes = tickets.map { WeakReference($0.outcomes) }
+        #expect(tickets.allSatisfy { queue.state($0) == (cancelled ? .cancelled : .fired) })
+        tickets = []
+        #expect(outcomes.allSatisfy { $0.object == nil })
+    }
+
     @Test func aDeinitialiserMayCancelOtherTimers() throws {
         let queue = TimerQueue<Captive>(now: 0)
         var tickets: [TimerQueue<Captive>.Ticket] = []
@@ -293,6 +315,11 @@ import Testing
 /// Past, present, of one tick, of the next, and of each wheel.
 private let someDeadlines: [UInt64] =
     [0, 1, 10, 65_535, 65_536, 65_537] + (1...7).map { 1 << (16 + 6 * UInt64($0)) } + [.max - 1, .max]
+
+private struct WeakReference<Object: AnyObject> {
+    weak var object: Object?
+    init(_ object: Object) { self.object = object }
+}
 
 /// A timer, and a way to see whether what it carries is still there.
 private func addCaptive(

@@ -113,8 +113,8 @@
     @inline(never)
     func nextApart() -> Payload? { next() }
 
-    /// A time before which no timer is due; `UInt64.max` with none pending. Exact, but for a cancelled timer that was
-    /// the first of its bucket: then too early.
+    /// A time before which no timer is due; `UInt64.max` with none pending. Exact, but where the first of its bucket was
+    /// cancelled or put off: then too early.
     var wakeUp: UInt64 { @inline(never) get { unsafe store.pointee.wakeUp } }
 
     /// The deadline of the first timer; `UInt64.max` with none pending. Takes as long as that timer's bucket is full.

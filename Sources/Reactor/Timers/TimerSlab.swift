@@ -16,6 +16,8 @@ import CPrefetch
         var order: UInt64
         /// Which timer it is, or was; of a free slot the outcomes may be gone.
         var outcomes: Unmanaged<TimerOutcomes>?
+        /// That of the wheel's entry, which is not after the timer's own.
+        var entryDeadline: UInt64
         /// Which of the wheel's entries for this slot is its present timer's: counts them.
         var stamp: UInt32
         var offset: UInt16
@@ -26,13 +28,18 @@ import CPrefetch
 
     /// Where a slot's timer is.
     enum Place: UInt8 {
+        /// Nowhere: the slot is free.
         case free
+        /// The same, but the wheel has the entry of its last timer, which was cancelled: a later one may use it.
+        case vacated
         /// In the wheel.
         case waiting
         /// Among those of the present tick.
         case near
         /// Added when its tick had come already.
         case late
+
+        var isFree: Bool { rawValue <= Place.vacated.rawValue }
     }
 
     @safe fileprivate struct Chunk {
@@ -128,19 +135,24 @@ import CPrefetch
         return unsafe nodes + Self.offset(index)
     }
 
-    /// Whether the timer for which the wheel has an entry waits in the wheel no more, or by another entry.
+    /// Whether nothing waits by this entry of the wheel any more. The caller drops it then.
     @inline(__always)
-    func isGone(_ entry: TimerWheel.Entry) -> Bool {
-        guard let node = unsafe node(entry.index) else { return true }
-        return unsafe node.pointee.stamp != entry.stamp || node.pointee.place != .waiting
+    func isOver(_ entry: TimerWheel.Entry) -> Bool {
+        guard let node = unsafe node(entry.index), unsafe node.pointee.stamp == entry.stamp else { return true }
+        if unsafe node.pointee.place == .vacated { unsafe node.pointee.place = .free }
+        return unsafe node.pointee.place != .waiting
     }
 
-    /// What has become of the timer for which the wheel has an entry.
+    /// What has become of the timer for which the wheel has an entry, which the caller drops where the timer is gone.
     @inline(__always)
     func standing(_ entry: TimerWheel.Entry) -> TimerWheel.Standing {
-        guard !isGone(entry) else { return .gone }
-        let deadline = unsafe self[entry.index].pointee.deadline
-        return deadline == entry.deadline ? .unchanged : .putOff(until: deadline)
+        guard !isOver(entry) else { return .gone }
+        let node = unsafe self[entry.index]
+        let deadline = unsafe node.pointee.deadline
+        if deadline == entry.deadline { return .unchanged }
+        // The caller moves the entry on.
+        unsafe node.pointee.entryDeadline = deadline
+        return .putOff(until: deadline)
     }
 
     /// Whether the entry still speaks of the timer in its slot.
@@ -155,7 +167,7 @@ import CPrefetch
             guard let nodes = unsafe chunks[number].pointee.nodes, unsafe chunks[number].pointee.used > 0 else {
                 continue
             }
-            for offset in 0..<Self.slots where unsafe nodes[offset].place != .free {
+            for offset in 0..<Self.slots where unsafe !nodes[offset].place.isFree {
                 body(Self.first(ofChunk: number) | offset.asUInt32)
             }
         }
@@ -178,11 +190,11 @@ import CPrefetch
         return unsafe (index, node)
     }
 
-    /// Frees the slot and gives back what was in it.
+    /// Frees the slot and gives back what was in it. `place` is `.free` or `.vacated`.
     @inline(__always)
-    mutating func release(_ slot: Slot) -> Payload {
+    mutating func release(_ slot: Slot, _ place: Place) -> Payload {
         let payload = unsafe slot.payload.move()
-        unsafe slot.node.pointee.place = .free
+        unsafe slot.node.pointee.place = place
         unsafe slot.node.pointee.order = 0
         unsafe slot.node.pointee.nextFree = slot.chunk.pointee.firstFree
         unsafe slot.chunk.pointee.firstFree = UInt8(truncatingIfNeeded: slot.index)
@@ -204,6 +216,7 @@ import CPrefetch
                 deadline: 0,
                 order: 0,
                 outcomes: nil,
+                entryDeadline: 0,
                 stamp: 0,
                 offset: 0,
                 place: .free,

@@ -59,20 +59,21 @@ struct TimerStore<Payload>: ~Copyable {
         // The node is looked at first, the payload right after: they come from memory at the same time.
         slab.prefetch(slot)
         guard unsafe Self.isPending(ticket, slot.node) else { return nil }
-        unsafe leave(slot.node)
-        return end(slot, cancelled: true)
+        let place = unsafe slot.node.pointee.place
+        leave(place)
+        return end(slot, cancelled: true, place == .waiting ? .vacated : .free)
     }
 
     @inline(__always)
     mutating func reschedule(_ ticket: Ticket, deadline: UInt64) -> Bool {
         guard let node = unsafe pendingNode(ticket) else { return false }
-        if unsafe node.pointee.place == .waiting, unsafe deadline >= node.pointee.deadline {
+        if unsafe node.pointee.place == .waiting, unsafe deadline >= node.pointee.entryDeadline {
             // The idle timeout, pushed back at every byte: its entry may come up too early, and is moved on then.
             order += 1
             unsafe node.pointee.deadline = deadline
             unsafe node.pointee.order = order
         } else {
-            unsafe leave(node)
+            unsafe leave(node.pointee.place)
             unsafe place(ticket.index, node, deadline)
         }
         return true
@@ -102,47 +103,58 @@ struct TimerStore<Payload>: ~Copyable {
     private static func isPending(_ ticket: Ticket, _ node: UnsafeMutablePointer<Node>) -> Bool {
         let outcomes = unsafe Unmanaged.passUnretained(ticket.outcomes).toOpaque()
         return unsafe node.pointee.outcomes?.toOpaque() == outcomes && node.pointee.offset == ticket.offset
-            && node.pointee.place != .free
+            && !node.pointee.place.isFree
     }
 
     @inline(__always)
     private mutating func place(_ index: UInt32, _ node: UnsafeMutablePointer<Node>, _ deadline: UInt64) {
         order += 1
+        let mayUseEntry = unsafe node.pointee.place == .vacated && deadline >= node.pointee.entryDeadline
         unsafe node.pointee.deadline = deadline
         unsafe node.pointee.order = order
         if deadline &>> TimerWheel.tickBits > wheel.tick {
-            // Not a number of the slot's own: that begins anew with the slot's memory, and the entries of the timers it
-            // had before would count as those of this one, and stay.
-            unsafe node.pointee.stamp = UInt32(truncatingIfNeeded: order)
             unsafe node.pointee.place = .waiting
-            unsafe wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: node.pointee.stamp))
+            if mayUseEntry {
+                // The idle timeout again, cancelled and asked for anew: as when it is pushed back, the entry will come up
+                // too early and be moved on.
+                leftInWheel -= 1
+            } else {
+                // Not a number of the slot's own: that begins anew with the slot's memory, and the entries of the timers it
+                // had before would count as those of this one, and stay.
+                let stamp = UInt32(truncatingIfNeeded: order)
+                unsafe node.pointee.stamp = stamp
+                unsafe node.pointee.entryDeadline = deadline
+                wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: stamp))
+            }
         } else {
             unsafe node.pointee.place = .late
             late.append(TimerRun.Entry(deadline: deadline, order: order, index: index))
         }
     }
 
-    /// Makes the timer's present entry, wherever it is, one that is left behind.
+    /// Counts the timer's present entry, wherever it is, as one that is left behind.
     @inline(__always)
-    private mutating func leave(_ node: UnsafeMutablePointer<Node>) {
-        unsafe node.pointee.order = 0
-        if unsafe node.pointee.place == .waiting {
-            unsafe node.pointee.stamp &+= 1
-            leftInWheel += 1
+    private mutating func leave(_ place: TimerSlab<Payload>.Place) {
+        if place == .waiting {
             // Three of four: then each entry is looked at 1.3 times, where it were twice with one of two.
             if leftInWheel > 1_024, leftInWheel * 4 > wheel.count * 3 { cleanWheel() }
-        } else if unsafe node.pointee.place == .late {
-            leftInLate += 1
+            leftInWheel += 1
+        } else if place == .late {
             if leftInLate > 64, leftInLate * 2 > late.count { cleanLate() }
+            leftInLate += 1
         }
     }
 
     @inline(__always)
-    private mutating func end(_ slot: TimerSlab<Payload>.Slot, cancelled: Bool) -> Payload {
+    private mutating func end(
+        _ slot: TimerSlab<Payload>.Slot,
+        cancelled: Bool,
+        _ place: TimerSlab<Payload>.Place
+    ) -> Payload {
         let outcomes = unsafe slot.node.pointee.outcomes.unsafelyUnwrapped
         identities.retire(unsafe .init(outcomes: outcomes, offset: slot.node.pointee.offset), cancelled: cancelled)
         count -= 1
-        return slab.release(slot)
+        return slab.release(slot, place)
     }
 
     // MARK: Firing
@@ -177,7 +189,7 @@ struct TimerStore<Payload>: ~Copyable {
                     late.append(entry)
                     continue
                 }
-                return end(slot, cancelled: false)
+                return end(slot, cancelled: false, .free)
             }
             guard nextTick() else { return nil }
         }
@@ -192,14 +204,14 @@ struct TimerStore<Payload>: ~Copyable {
         for position in arrived.indices {
             if position + 8 < arrived.count { slab.prefetchNode(arrived[position + 8].index) }
             let entry = arrived[position]
-            guard let node = unsafe slab.node(entry.index), unsafe node.pointee.stamp == entry.stamp,
-                unsafe node.pointee.place == .waiting
-            else {
+            guard !slab.isOver(entry) else {
                 leftInWheel -= 1
                 continue
             }
+            let node = unsafe slab[entry.index]
             let deadline = unsafe node.pointee.deadline
             if deadline &>> TimerWheel.tickBits > wheel.tick {
+                unsafe node.pointee.entryDeadline = deadline
                 wheel.append(TimerWheel.Entry(deadline: deadline, index: entry.index, stamp: entry.stamp))
             } else {
                 slab.prefetch(entry.index)
@@ -258,7 +270,7 @@ struct TimerStore<Payload>: ~Copyable {
 
     @inline(never)
     private mutating func cleanWheel() {
-        wheel.removeAll(ahead: { slab.prefetchNode($0.index) }, where: { slab.isGone($0) })
+        wheel.removeAll(ahead: { slab.prefetchNode($0.index) }, where: { slab.isOver($0) })
         leftInWheel = 0
     }
 }

@@ -8,7 +8,7 @@
 /// A bucket holds entries, not the timers: 16 bytes in blocks that are read one after the other. With the timers
 /// themselves linked into lists, each step of the way down cost a cache miss, and a million timers fired at a third of
 /// the speed. The price is that an entry stays when its timer is cancelled or put off; the owner recognises it by its
-/// stamp when it comes up.
+/// stamp when it comes up, or gives it to another timer before.
 @safe struct TimerWheel: ~Copyable {
     struct Entry {
         /// Not after the timer's deadline, which may have been put off since.
@@ -129,13 +129,13 @@
         return .max
     }
 
-    /// Drops the entries of all timers that are gone, and leaves the others in their buckets. `ahead` is told of each entry
-    /// some time before `isGone` is asked.
-    mutating func removeAll(ahead: (Entry) -> Void, where isGone: (Entry) -> Bool) {
+    /// Drops the entries by which nothing waits any more, and leaves the others in their buckets. `ahead` is told of each
+    /// some time before `isOver` is asked.
+    mutating func removeAll(ahead: (Entry) -> Void, where isOver: (Entry) -> Bool) {
         for wheel in 0..<Self.wheels {
             var rest = unsafe occupied[wheel]
             while rest != 0 {
-                removeAll(in: wheel &<< 6 | rest.trailingZeroBitCount, ahead: ahead, where: isGone)
+                removeAll(in: wheel &<< 6 | rest.trailingZeroBitCount, ahead: ahead, where: isOver)
                 rest &= rest - 1
             }
         }
@@ -144,7 +144,7 @@
     /// Moves those that stay to the front of the bucket's blocks: in place, because each entry of a timer that is cancelled
     /// is paid for here.
     @inline(__always)
-    private mutating func removeAll(in number: Int, ahead: (Entry) -> Void, where isGone: (Entry) -> Bool) {
+    private mutating func removeAll(in number: Int, ahead: (Entry) -> Void, where isOver: (Entry) -> Bool) {
         let bucket = unsafe buckets + number
         guard let first = unsafe bucket.pointee.first else { return }
         var last = unsafe first
@@ -161,7 +161,7 @@
             unsafe seen += end - entry
             while unsafe entry < end {
                 if unsafe entry + Self.distance < end { unsafe ahead(entry[Self.distance]) }
-                if unsafe !isGone(entry.pointee) {
+                if unsafe !isOver(entry.pointee) {
                     if unsafe free == limit {
                         unsafe last = last.pointee.next.unsafelyUnwrapped
                         unsafe free = Self.entries(of: last)
