@@ -87,6 +87,11 @@ extension Reactor {
     }
 }
 
+/// The lines of a process's standard error.
+func standardError(of result: ExitTest.Result?) -> [String] {
+    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
+}
+
 /// A random number generator that gives the same numbers for the same seed on every machine.
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
