@@ -116,6 +116,25 @@ import Testing
         #expect(test_allocated_bytes() < before + 10_000_000)
     }
 
+    /// What a logger does may fail in the same way, and take its time.
+    @Test(.timeLimit(.minutes(15)))
+    func whatIsCountedWhileAReportOfTheSameIsWrittenIsToldToo() throws {
+        let reporter = FailureReporter()
+        let ledger = Ledger()
+        func fail() {
+            ledger.made[1, default: 0] += 1
+            reporter.report(Storm.failure(Mishap(1)), .off, to: ledger)
+        }
+        ledger.duringTheFirst = {
+            for _ in 0..<3 { fail() }
+            try letASecondPass()
+        }
+        fail()
+        reporter.summarize(all: true, to: ledger)
+        #expect(ledger.folded == [1: 1])
+        #expect(ledger.lost == [])
+    }
+
     /// The second in which failures are counted is the machine's; a reactor without anything to do sleeps through it.
     private func letASecondPass() throws {
         try Reactor(backend: backendUnderTest()).runOnce(timeout: .milliseconds(1_100))
@@ -159,6 +178,8 @@ private final class Ledger: ReportOutlet {
     var made: [Int: Int] = [:]
     private(set) var inFull: [Int: Int] = [:]
     private(set) var folded: [Int: Int] = [:]
+    /// What is done in the middle of the first report.
+    var duringTheFirst: (() throws -> Void)?
 
     /// Those that were made more often than reported, or less.
     var lost: [Int] {
@@ -168,6 +189,9 @@ private final class Ledger: ReportOutlet {
     func write(_ failure: CallbackFailure, headline: String, _ style: TracebackStyle) {
         guard let mishap = failure.error as? Mishap else { return }
         inFull[mishap.number, default: 0] += 1
+        let body = duringTheFirst
+        duringTheFirst = nil
+        do { try body?() } catch { Issue.record(error) }
     }
 
     func write(_ repeated: RepeatedFailure) {
