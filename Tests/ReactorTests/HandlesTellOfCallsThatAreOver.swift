@@ -101,6 +101,19 @@ import Testing
         #expect(Set(handles.values.joined()).count == calls)
     }
 
+    /// The calls of every other round have the same slots, and the same places in their block of outcomes.
+    @Test func noneSpeaksOfALaterCallThatHasItsPlace() throws {
+        let reactor = try makeReactor(clock: VirtualClock())
+        var over: [DelayedCall] = []
+        for _ in 0..<4 {
+            let pending = (0..<TimerOutcomes.capacity).map { _ in reactor.callLater(.zero) {} }
+            #expect(wrong(over, .alreadyCalled) == 0)
+            #expect(pending.count(where: \.isActive) == pending.count)
+            #expect(reactor.runOnce() == pending.count)
+            over += pending
+        }
+    }
+
     /// What is pending then is cancelled. Another reactor may have the memory that this one has given back.
     @Test func theyTellOfItWhenTheirReactorIsGone() throws {
         var reactor: Reactor? = try makeReactor(clock: VirtualClock())
