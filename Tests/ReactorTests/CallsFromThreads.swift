@@ -162,7 +162,7 @@ import Testing
         reactor.handle.callFromThread { reactor in
             let before = reactor.now
             reactor.runOnce(timeout: IOTest.patience)
-            log.value.add(before.duration(to: reactor.now) < IOTest.patience ? "awake" : "asleep")
+            log.value.add(before.duration(to: reactor.now) < IOTest.longSleep ? "awake" : "asleep")
         }
         reactor.handle.callFromThread { log.value.add("second") }
         reactor.runOnce()
