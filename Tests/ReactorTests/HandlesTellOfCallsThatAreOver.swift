@@ -128,5 +128,6 @@ import Testing
         #expect(wrong(handles[.cancelled], .alreadyCancelled) == 0)
         #expect(wrong(handles[.pending], .alreadyCancelled) == 0)
         #expect(active.count(where: \.isActive) == calls)
+        withExtendedLifetime(other) {}
     }
 }
