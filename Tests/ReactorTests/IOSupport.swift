@@ -25,6 +25,10 @@ enum IOTest {
     /// Longer than anything takes on a machine that works, however busy it is; what waits that long has failed.
     static let patience = Duration.seconds(300)
 
+    /// What takes so long has slept through what it should have seen: libev looks again by itself, a minute after it went
+    /// to sleep, however long it may sleep.
+    static let longSleep = Duration.seconds(50)
+
     static func reactor() throws -> Reactor { try Reactor(backend: backend) }
 
     /// What a test function takes that must have a process of its own; the body of an exit test makes it.

@@ -87,6 +87,18 @@ extension Reactor {
     }
 }
 
+/// The lines of a process's standard error.
+func standardError(of result: ExitTest.Result?) -> [String] {
+    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
+}
+
+/// Keeps the thread busy.
+@inline(never)
+func spin(for duration: Duration) {
+    let end = ReactorInstant.machineNow.advanced(by: duration)
+    while ReactorInstant.machineNow < end {}
+}
+
 /// A random number generator that gives the same numbers for the same seed on every machine.
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64

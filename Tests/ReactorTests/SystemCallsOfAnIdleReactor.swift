@@ -49,6 +49,7 @@ import Testing
             // Its last pass is the one in which it is stopped.
             let handle = reactor.handle
             let thread = IOTest.Thread {
+                // No synchronisation: it is how long the reactor is watched doing nothing.
                 usleep(300_000)
                 handle.stop()
             }

@@ -250,26 +250,6 @@ import Testing
             }
         }
 
-        @Test(.timeLimit(.minutes(15)))
-        func aStormOfTheSameFailureIsFolded() async throws {
-            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-                let reactor = try Reactor(backend: backendUnderTest())
-                for _ in 0..<10_000 {
-                    reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) { throw Mishap(1) }
-                }
-                reactor.callLater(.zero, fileID: "Program/Main.swift", line: 15) { throw Mishap(2) }
-                reactor.runOnce()
-            }
-            let report = standardError(of: result)
-            #expect(report.filter { $0.hasPrefix("Unhandled error") && $0.hasSuffix("mishap 1") }.count == 2)
-            #expect(report.filter { $0.hasPrefix("Unhandled error") && $0.hasSuffix("mishap 2") }.count == 1)
-            let folded = report.compactMap { line -> Int? in
-                guard line.hasPrefix("The same failure "), line.hasSuffix(": mishap 1") else { return nil }
-                return Int(line.split(separator: " ")[3].filter(\.isNumber))
-            }
-            #expect(folded.reduce(0, +) == 9_998)
-        }
-
         /// It is asked for in the middle of a report.
         @Test func anErrorsDescriptionMayUseTheReactor() async throws {
             struct Busy: Error, CustomStringConvertible {
@@ -291,30 +271,6 @@ import Testing
             let report = standardError(of: result)
             for error in ["busy", "mishap 1"] {
                 #expect(report.filter { $0.hasPrefix("Unhandled error") && $0.hasSuffix(": \(error)") }.count == 1)
-            }
-        }
-
-        /// With nothing else to do the loop says within a second how often it was.
-        @Test(.timeLimit(.minutes(15)))
-        func anIdleLoopStillTellsOfAStormThatIsOver() async throws {
-            await #expect(processExitsWith: .success) {
-                let reactor = try Reactor(backend: backendUnderTest())
-                var ends: [Int32] = [0, 0]
-                try #require(unsafe pipe(&ends) == 0)
-                dup2(ends[1], STDERR_FILENO)
-                var text = ""
-                try reactor.addReader(ends[0]) {
-                    var bytes = [UInt8](repeating: 0, count: 10_000)
-                    let length = unsafe read(ends[0], &bytes, bytes.count)
-                    text += String(decoding: bytes.prefix(length), as: UTF8.self)
-                    if text.contains("The same failure 3 more times in ") { try reactor.stop() }
-                }
-                for _ in 0..<5 {
-                    reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) { throw Mishap(1) }
-                }
-                let fallback = reactor.callLater(.seconds(60)) { try reactor.stop() }
-                try reactor.run()
-                #expect(fallback.isActive)
             }
         }
     }
@@ -339,10 +295,6 @@ import Testing
 
     private func lines(_ failure: CallbackFailure?) -> [Int?] {
         failure?.traceback?.frames.filter { $0.origin == .program && $0.line != nil }.map(\.line) ?? []
-    }
-
-    private func standardError(of result: ExitTest.Result?) -> [String] {
-        String(decoding: result?.standardErrorContent ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
     }
 #endif
 

@@ -93,14 +93,17 @@ import Testing
                 let reactor = try makeReactor(clock: clock)
                 var made = 0
                 let never = reactor.callLater(Duration(attoseconds: .max)) { made += 1 }
+                let waits = WaitCounter()
+                reactor.addInstrument(waits)
+                let ended = waits.ended
                 let handle = reactor.handle
                 let sleeper = pthread_self()
                 reactor.callWhenRunning {
                     DispatchQueue(label: "another thread").async {
-                        // Until one of them has met it asleep.
-                        for _ in 0..<50 {
+                        // Until fifty have met it asleep: after the wait that is over already, nothing else ends one.
+                        while ended.value <= 50 {
                             pthread_kill(sleeper, SIGUSR1)
-                            usleep(1_000)
+                            sched_yield()
                         }
                         handle.stop()
                     }
@@ -113,3 +116,12 @@ import Testing
         }
     #endif
 }
+
+#if os(Linux)
+    /// Counts the waits that are over.
+    private final class WaitCounter: ReactorInstrument {
+        let ended = IOTest.Counter()
+
+        func waitEnded(at time: ReactorInstant) { ended.increment() }
+    }
+#endif

@@ -88,7 +88,8 @@ final class FailureReporter {
     /// Counts one more in this second; false where there were two already.
     private static func count(_ identity: Identity, in list: inout [Occurrences], _ now: UInt64) -> Bool {
         if let known = list.first(where: { $0.identity == identity }) {
-            if !known.isOver(now) {
+            // One that was folded while this report was written has a count to tell yet, however long that took.
+            if !known.isOver(now) || known.folded > 0 {
                 guard known.reported < 2 else { return false }
                 known.reported += 1
                 return true
