@@ -140,8 +140,8 @@ int reactor_run(reactor_t *reactor);
 
 /*
  * One pass: calls what is due and ready; where nothing is, waits for the first, at most for `timeout`. With zero it
- * does not wait. Returns how many callbacks were called. May be called inside of a callback; the descriptor that
- * this is the callback of is not watched in it.
+ * does not wait. Returns how many callbacks were called. May be called inside of a callback; the source that
+ * this is the callback of does not watch in it.
  */
 int reactor_run_once(reactor_t *reactor, int64_t timeout);
 

@@ -45,6 +45,10 @@ public final class Reactor {
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<ThreadCall>
     private var state = State.idle
+    /// Whether a thread has asked for the end of a run while there was none.
+    private var isNextRunStopped = false
+    /// Whether the triggers of the shutdown are called. What they wait for, by passes of their own, they get.
+    private var isShuttingDown = false
     private var whenRunning = ChunkedQueue<WhenRunning>()
     private var dueWhenRunning = ChunkedQueue<WhenRunning>()
     /// Whether there are such. Looking at the queues themselves is checked for exclusivity at run time, in each pass.
@@ -122,8 +126,12 @@ public final class Reactor {
             state = .idle
         }
         fire(.startup)
+        if isNextRunStopped, state == .running { state = .stopping(.stopped) }
+        isNextRunStopped = false
         while state == .running { pass(mayBlock: true, until: .max) }
+        isShuttingDown = true
         fire(.shutdown)
+        isShuttingDown = false
         door.summarize(all: true)
         door.instrument(Timeline.self)?.flush()
         if case .stopping(let reason) = state { return reason }
@@ -138,10 +146,19 @@ public final class Reactor {
         if state == .running { state = .stopping(.stopped) }
     }
 
+    /// What another thread asked for. A reactor that only makes single passes keeps it for the next run.
+    func stopThisRunOrTheNext() {
+        switch state {
+        case .idle: isNextRunStopped = true
+        case .running: state = .stopping(.stopped)
+        case .stopping: break
+        }
+    }
+
     /// Makes one pass: calls what is due and ready. Where nothing is, waits for the first, at most as long as `timeout`.
     ///
-    /// May be called with `run()` under way, from inside a callback (then the descriptor whose callback that is is not
-    /// watched), or without it. Returns how many callbacks were called. A negative timeout counts as zero.
+    /// May be called with `run()` under way, from inside a callback (then the watcher whose callback that is does not
+    /// watch), or without it. Returns how many callbacks were called. A negative timeout counts as zero.
     @discardableResult
     public func runOnce(
         timeout: Duration = .zero,
@@ -166,7 +183,7 @@ public final class Reactor {
         let limit = ReactorInstant(nanoseconds: calls.now).advanced(by: timeout).nanoseconds
         repeat {
             pass(mayBlock: true, until: limit)
-        } while door.entered == before && !state.isStopping && calls.now < limit
+        } while door.entered == before && !endsWaits && calls.now < limit
     }
 
     /// Calls `callback` when `run()` has begun; on the next pass, if it has already. Several are called in order.
@@ -271,8 +288,11 @@ public final class Reactor {
     @inline(__always)
     private var isIdle: Bool {
         threadCalls.isEmpty && loop.hasNothingLeft
-            && (!hasWhenRunning || !isDriven) && !state.isStopping
+            && (!hasWhenRunning || !isDriven) && !endsWaits
     }
+
+    /// Whether a wait ends because the reactor is to stop.
+    private var endsWaits: Bool { state.isStopping && !isShuttingDown }
 
     /// How many calls from threads have not been made yet.
     var waitingThreadCalls: Int { threadCalls.count }

@@ -31,7 +31,7 @@ public struct ReactorHandle: Sendable {
     /// Ends the reactor's `run()`, or the next one if it does not run yet. Any thread.
     public func stop(fileID: StaticString = #fileID, line: UInt = #line) {
         callFromThread(fileID: fileID, line: line) { reactor in
-            if reactor.isRunning { try reactor.stop() }
+            reactor.stopThisRunOrTheNext()
         }
     }
 }

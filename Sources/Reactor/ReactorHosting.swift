@@ -11,6 +11,9 @@ extension Reactor {
     /// passed, a thread has called, a signal has come, or something was added or changed since the last pass. `dispatch()`
     /// makes it unreadable. For poll(2) and its kin; the same for the reactor's life. A forked child calls `dispatch()` first.
     ///
+    /// It tells while no callback runs: a callback that runs a host's loop itself, as for a modal dialogue, has to see to it
+    /// that this calls `dispatch()` now and then.
+    ///
     /// Throws `ReactorError.noPollDescriptor` with another backend than epoll, or `.outOfDescriptors`. Under a
     /// virtual clock it does not tell of deadlines. After libev's embedding and sd-event's `sd_event_get_fd`.
     public var pollDescriptor: Int32 {

@@ -335,4 +335,17 @@ import Testing
         try reactor.run(installSignalHandlers: false)
         thread.join()
     }
+
+    @Test func theReportOfALostWatcherHasItsLabel() throws {
+        let pipe = try IOTest.Pipe()
+        let reactor = try IOTest.reactor()
+        var labels: [String?] = []
+        reactor.onFailure = { labels.append($0.label) }
+        let watcher = try reactor.addReader(pipe.reader.number) {}
+        watcher.label = "the log"
+        reactor.runOnce()
+        pipe.reader.close()
+        #expect(throws: DescriptorError.notOpen(pipe.reader.number)) { try reactor.addReader(pipe.reader.number) {} }
+        #expect(labels == ["the log"])
+    }
 }

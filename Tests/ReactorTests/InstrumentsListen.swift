@@ -93,6 +93,18 @@ import Testing
         #expect(listener.runs.map(\.due) == deadlines)
     }
 
+    @Test func theDeadlineOfADelayedCallIsNotThatOfANeighbourThatWasMovedBeforeIt() throws {
+        let reactor = try makeReactor()
+        let listener = Listener()
+        reactor.addInstrument(listener)
+        let neighbour = reactor.callLater(.seconds(100)) {}
+        let first = reactor.callLater(.zero) { try neighbour.delay(by: .seconds(-200)) }
+        let second = reactor.callLater(.zero) {}
+        let deadlines = [first.deadline, second.deadline]
+        reactor.runOnce()
+        #expect(listener.runs.prefix(2).map(\.due) == deadlines)
+    }
+
     /// One that was for instruments which are gone is not taken for another callback's.
     @Test func aDeadlineThatNobodyWasToldOfIsForgotten() throws {
         let reactor = try makeReactor(clock: nil)

@@ -305,6 +305,37 @@ import Testing
         DispatchQueue(label: "another thread").async { handle.callFromThread {} }
         #expect(reactor.runOnce(timeout: .seconds(3_600)) == 1)
     }
+
+    @Test func aStopFromAThreadEndsTheNextRunAlsoWhereSinglePassesComeBefore() throws {
+        let reactor = try IOTest.reactor()
+        reactor.handle.stop()
+        reactor.runOnce()
+        reactor.callLater(IOTest.longSleep) {
+            Issue.record("the run went on")
+            try reactor.stop()
+        }
+        #expect(try reactor.run() == .stopped)
+        // That one alone.
+        var calls = 0
+        reactor.callLater(.zero) {
+            calls += 1
+            try reactor.stop()
+        }
+        try reactor.run()
+        #expect(calls == 1)
+    }
+
+    @Test func aPassOfAShutdownTriggerWaits() throws {
+        let reactor = try IOTest.reactor()
+        var called: [Int] = []
+        reactor.addSystemEventTrigger(.before, .shutdown) {
+            reactor.callLater(.milliseconds(20)) {}
+            called.append(reactor.runOnce(timeout: IOTest.longSleep))
+        }
+        reactor.callWhenRunning { try reactor.stop() }
+        try reactor.run()
+        #expect(called == [1])
+    }
 }
 
 /// A counter for several threads.

@@ -186,4 +186,51 @@ import Testing
         #expect(!neighbour.isActive)
         #expect(reactor.readers.isEmpty)
     }
+
+    /// A program may live in a callback, in passes of its own.
+    @Test func whatIsCancelledInANestedPassIsReleasedAfterIt() throws {
+        let pipe = try IOTest.Pipe()
+        pipe.writer.write()
+        let reactor = try IOTest.reactor()
+        var kept: [Bool] = []
+        reactor.callLater(.zero) {
+            for _ in 0..<3 {
+                weak var captured: IOTest.Tracer?
+                do {
+                    let tracer = IOTest.Tracer()
+                    captured = tracer
+                    let watcher = try reactor.addReader(pipe.reader.number) { withExtendedLifetime(tracer) {} }
+                    reactor.callLater(.zero) { watcher.cancel() }
+                }
+                reactor.runOnce()
+                kept.append(captured != nil)
+            }
+        }
+        reactor.runOnce()
+        #expect(kept == [false, false, false])
+    }
+
+    /// Its callback is on the stack: what that holds has to stay.
+    @Test func aWatcherThatIsCancelledInAPassOfItsOwnCallbackKeepsWhatThatHolds() throws {
+        let pipe = try IOTest.Pipe()
+        pipe.writer.write()
+        let reactor = try IOTest.reactor()
+        weak var captured: IOTest.Tracer?
+        var kept: [Bool] = []
+        do {
+            let tracer = IOTest.Tracer()
+            captured = tracer
+            try reactor.addReader(pipe.reader.number) {
+                for _ in 0..<2 {
+                    reactor.callLater(.zero) { for watcher in reactor.readers { watcher.cancel() } }
+                    reactor.runOnce()
+                    kept.append(captured != nil)
+                }
+                withExtendedLifetime(tracer) {}
+            }
+        }
+        reactor.runOnce()
+        #expect(kept == [true, true])
+        #expect(captured == nil)
+    }
 }

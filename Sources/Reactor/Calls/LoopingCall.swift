@@ -274,7 +274,7 @@ public final class LoopingCall {
         guard length > 0, let reactor else { return 1 }
         let current = (reactor.now.nanoseconds - run.origin.nanoseconds) / length
         defer { run.lastInterval = current }
-        guard let last = run.lastInterval else { return Int(clamping: current) + 1 }
+        guard let last = run.lastInterval else { return Int(clamping: min(current, .max - 1) + 1) }
         return Int(clamping: current - last)
     }
 

@@ -19,6 +19,7 @@ public struct DelayedCall: Hashable {
         get { withCalls { $0.queue.payload(ticket)?.label } }
         nonmutating set {
             _ = withCalls { calls in
+                calls.owner.check("DelayedCall.label", .nowhere)
                 calls.queue.update(ticket) { $0.identity.label = newValue }
             }
         }
@@ -183,10 +184,8 @@ final class DelayedCalls {
     /// The same, with the deadline of each for the instruments.
     @inline(never)
     private func callDueObserved() {
-        while true {
-            let deadline = queue.nextDeadline
-            guard let call = queue.nextApart() else { return }
-            if clock == nil, door.isObserved { door.due = ReactorInstant(nanoseconds: deadline) }
+        while let call = queue.nextApart() {
+            if clock == nil, door.isObserved { door.due = ReactorInstant(nanoseconds: queue.firedDeadline) }
             door.enter(call)
             call.identity.end()
         }

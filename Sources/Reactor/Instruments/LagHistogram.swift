@@ -12,8 +12,10 @@ public struct LagHistogram: Sendable {
         maximum = max(maximum, length)
     }
 
-    /// The length that so large a part of them does not exceed, from 0 to 1: the upper end of its bucket.
+    /// The length that so large a part of them does not exceed, from 0 to 1: the upper end of its bucket. What is no
+    /// number counts as zero.
     public func quantile(_ part: Double) -> Duration {
+        let part = part.isNaN ? 0 : part
         let rank = max(1, UInt64((Double(count) * min(max(part, 0), 1)).rounded(.up)))
         var seen: UInt64 = 0
         for (bucket, number) in counts.enumerated() {

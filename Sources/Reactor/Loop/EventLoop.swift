@@ -214,8 +214,21 @@ import CLibev
 
     @inline(never)
     private func endNestedPass(_ outer: OuterPass) {
+        if hasRetired { releaseRetiredOfNestedPass() }
         unsafe dispatching = outer.dispatching
         if let watcher = unsafe dispatching { unsafe IOSource.of(watcher).endSuspension() }
+    }
+
+    /// Those sources whose callbacks are not on the stack: a program that lives in a callback would keep all that it cancels.
+    /// libev holds none of them any more, and those on the stack are suspended.
+    private func releaseRetiredOfNestedPass() {
+        var released: [AnyObject] = []
+        retired.removeAll { source in
+            guard let source = source as? IOSource, !source.isSuspended else { return false }
+            released.append(source)
+            return true
+        }
+        hasRetired = !retired.isEmpty
     }
 
     /// What a nested pass has interrupted.

@@ -27,7 +27,7 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
     private let watcher: UnsafeMutablePointer<ev_io>
     private var isStarted = false
     /// Whether its own callback makes a pass, in which it is not watched.
-    private var isSuspended = false
+    private(set) var isSuspended = false
 
     init(
         loop: EventLoop,

@@ -113,6 +113,9 @@
     @inline(never)
     func nextApart() -> Payload? { next() }
 
+    /// The deadline of the timer that was given out last.
+    var firedDeadline: UInt64 { unsafe store.pointee.firedDeadline }
+
     /// A time before which no timer is due; `UInt64.max` with none pending. Exact, but where the first of its bucket was
     /// cancelled or put off: then too early.
     var wakeUp: UInt64 { @inline(never) get { unsafe store.pointee.wakeUp } }

@@ -29,6 +29,9 @@ struct TimerStore<Payload>: ~Copyable {
 
     private(set) var count = 0
 
+    /// That of the timer which `next` gave out last.
+    private(set) var firedDeadline: UInt64 = 0
+
     init(now: UInt64) {
         wheel = TimerWheel(tick: now &>> TimerWheel.tickBits)
     }
@@ -70,6 +73,7 @@ struct TimerStore<Payload>: ~Copyable {
         if unsafe node.pointee.place == .waiting, unsafe deadline >= node.pointee.entryDeadline {
             // The idle timeout, pushed back at every byte: its entry may come up too early, and is moved on then.
             order += 1
+            wheel.becomesInexact()
             unsafe node.pointee.deadline = deadline
             unsafe node.pointee.order = order
         } else {
@@ -139,6 +143,7 @@ struct TimerStore<Payload>: ~Copyable {
             // Three of four: then each entry is looked at 1.3 times, where it were twice with one of two.
             if leftInWheel > 1_024, leftInWheel * 4 > wheel.count * 3 { cleanWheel() }
             leftInWheel += 1
+            wheel.becomesInexact()
         } else if place == .late {
             if leftInLate > 64, leftInLate * 2 > late.count { cleanLate() }
             leftInLate += 1
@@ -189,6 +194,7 @@ struct TimerStore<Payload>: ~Copyable {
                     late.append(entry)
                     continue
                 }
+                firedDeadline = entry.deadline
                 return end(slot, cancelled: false, .free)
             }
             guard nextTick() else { return nil }

@@ -56,6 +56,9 @@
     /// The tick up to which timers have been taken out.
     private(set) var tick: UInt64
 
+    /// A bucket whose `earliest` is known to be exact; -1 for none.
+    private var exactBucket = -1
+
     /// How many entries there are, those of timers that are gone too.
     private(set) var count = 0
 
@@ -119,15 +122,20 @@
         return unsafe buckets[number].earliest
     }
 
-    /// The exact earliest deadline. Takes as long as the first bucket is full, and that only once for what it finds out.
+    /// The exact earliest deadline. Takes as long as the first bucket is full, and that only once until `becomesInexact`.
     mutating func exactEarliest(_ standing: (Entry) -> Standing) -> UInt64 {
         while let (number, _) = earliestBucket {
+            if number == exactBucket { return unsafe buckets[number].earliest }
             refresh(number, standing)
             // What was put off may have gone into this bucket again, or into a later one.
-            if let (first, _) = earliestBucket, first == number { return unsafe buckets[number].earliest }
+            if let (first, _) = earliestBucket, first == number { exactBucket = number }
         }
         return .max
     }
+
+    /// A timer is cancelled or put off, whose entry stays.
+    @inline(__always)
+    mutating func becomesInexact() { exactBucket = -1 }
 
     /// Drops the entries by which nothing waits any more, and leaves the others in their buckets. `ahead` is told of each
     /// some time before `isOver` is asked.
@@ -238,6 +246,7 @@
     @inline(__always)
     private mutating func clear(_ number: Int) {
         unsafe buckets[number] = Bucket()
+        exactBucket = -1
         unsafe occupied[number &>> 6] &= ~(1 &<< (number & 63).asUInt64)
     }
 

@@ -12,32 +12,31 @@ final class IOWatchers {
     private var sweep = DescriptorSweep()
     private var sweepIsStale = false
     private var sweepOfChanges = DescriptorSweep()
-    private var alwaysReadyCount = 0 {
-        didSet { sweepsAlways = Self.sweepsAlways(loop, alwaysReadyCount) }
+    /// Those that libev calls ready without asking the kernel, in whose set they are not.
+    private var alwaysReady: [WatchedDescriptor] = [] {
+        didSet { looksAlways = Self.looksAlways(loop, alwaysReady) }
     }
-    private var sweepsAlways: Bool
+    private var looksAlways: Bool
 
     init(loop: EventLoop, door: Door, owner: OwnerThread) {
         self.loop = loop
         self.door = door
         self.owner = owner
-        sweepsAlways = Self.sweepsAlways(loop, 0)
+        looksAlways = Self.looksAlways(loop, [])
     }
 
-    /// Whether all descriptors are looked at before each poll: the poll backend aborts in the very pass that meets a closed
-    /// one, and what epoll refuses, libev reports as ready for ever.
-    private static func sweepsAlways(_ loop: EventLoop, _ alwaysReadyCount: Int) -> Bool {
-        loop.backend == .poll || loop.backend.kernelKeepsTheSet && alwaysReadyCount > 0
+    /// Whether descriptors are looked at before each poll: all of them with the poll backend, which aborts in the very pass
+    /// that meets a closed one; what epoll refuses, because libev reports it as ready for ever.
+    private static func looksAlways(_ loop: EventLoop, _ alwaysReady: [WatchedDescriptor]) -> Bool {
+        loop.backend == .poll || loop.backend.kernelKeepsTheSet && !alwaysReady.isEmpty
     }
 
     /// All of them, in the order of their registration.
     var all: [IOWatcher] { inOrder.compactMap { $0?.watcher } }
 
-    /// Whether a file is watched that libev calls ready without asking the kernel, in whose set it is not: so no host would
-    /// see it.
+    /// Whether a file is watched that libev calls ready without asking the kernel: so no host would see it.
     var hasAlwaysReady: Bool {
-        guard alwaysReadyCount > 0, loop.backend.kernelKeepsTheSet else { return false }
-        return table.with(\.self).contains { $0?.isAlwaysReady == true && $0?.isActive == true }
+        loop.backend.kernelKeepsTheSet && alwaysReady.contains { $0.awaitsSomething }
     }
 
     @inline(__always)
@@ -71,8 +70,8 @@ final class IOWatchers {
     private func record(_ descriptor: Int32, _ identity: FileIdentity) -> WatchedDescriptor {
         if let watched = watched(descriptor) { return watched }
         let isAlwaysReady = identity.isAlwaysReady || identity.isDevice && loop.refusesInKernel(descriptor)
-        let watched = WatchedDescriptor(identity: identity, isAlwaysReady: isAlwaysReady)
-        if isAlwaysReady { alwaysReadyCount += 1 }
+        let watched = WatchedDescriptor(descriptor: descriptor, identity: identity, isAlwaysReady: isAlwaysReady)
+        if isAlwaysReady { alwaysReady.append(watched) }
         table.with {
             while $0.count <= descriptor.asInt { $0.append(nil) }
             $0[descriptor.asInt] = watched
@@ -95,7 +94,7 @@ final class IOWatchers {
             loop.noteChange(of: descriptor)
         } else {
             table.with { $0[descriptor.asInt] = nil }
-            if watched.isAlwaysReady { alwaysReadyCount -= 1 }
+            if watched.isAlwaysReady { alwaysReady.removeAll { $0 === watched } }
             loop.forgetInKernel(descriptor) { watched.identity == FileIdentity(of: descriptor) }
         }
         registration.close()
@@ -128,7 +127,7 @@ final class IOWatchers {
     /// are cancelled before the first is reported, and since a handler may close more, it looks again after that.
     @inline(__always)
     func beforePoll(mayBlock: Bool) {
-        while loop.mayMeetClosed || sweepsAlways || sweepsBeforeSleep(mayBlock), cancelClosedOnes(mayBlock) {}
+        while loop.mayMeetClosed || looksAlways || sweepsBeforeSleep(mayBlock), cancelClosedOnes(mayBlock) {}
     }
 
     /// False where there were none.
@@ -138,7 +137,13 @@ final class IOWatchers {
         loop.forgetStale { watched($0)?.isAlwaysReady == false }
         let changes = loop.changes
         if !changes.isEmpty { cancelClosed(among: changes, &losses) }
-        if sweepsAlways || loop.isRebuilding || sweepsBeforeSleep(mayBlock) { cancelAllClosed(&losses) }
+        if loop.backend == .poll || loop.isRebuilding || sweepsBeforeSleep(mayBlock) {
+            cancelAllClosed(&losses)
+        } else if looksAlways {
+            for watched in alwaysReady where watched.awaitsSomething && watched.identity != FileIdentity(of: watched.descriptor) {
+                losses += cancelClosed(watched.descriptor)
+            }
+        }
         guard !losses.isEmpty else { return false }
         tell(losses)
         return true
@@ -259,6 +264,7 @@ private struct LostWatcher {
         CallbackFailure(
             error: error,
             kind: registration.kind,
+            label: registration.label,
             registeredAt: registration.registeredAt,
             consequence: .watcherCancelled
         )
@@ -278,13 +284,16 @@ private struct LossCallback: CallbackOrigin {
 
 /// A descriptor with watchers.
 private final class WatchedDescriptor {
+    let descriptor: Int32
     /// The file that the number stood for when the first watcher came.
     let identity: FileIdentity
     let isAlwaysReady: Bool
     var registrations: [IORegistration] = []
     var isActive: Bool { registrations.contains { $0.isActive } }
+    var awaitsSomething: Bool { registrations.contains { $0.isActive && !$0.events.isEmpty } }
 
-    init(identity: FileIdentity, isAlwaysReady: Bool) {
+    init(descriptor: Int32, identity: FileIdentity, isAlwaysReady: Bool) {
+        self.descriptor = descriptor
         self.identity = identity
         self.isAlwaysReady = isAlwaysReady
     }
