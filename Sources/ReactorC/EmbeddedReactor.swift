@@ -106,6 +106,7 @@ import Synchronization
         let reactor = reactor
         self.reactor = nil
         for source in liveSources { _ = source.cancel() }
+        if let reactor { handle.makeWaitingCalls(in: reactor) }
         failureHandler?.end()
         _ = consume reactor
         unsafe Unmanaged.passUnretained(self).release()
