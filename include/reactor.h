@@ -348,8 +348,10 @@ int reactor_set_stuck_limit(reactor_t *reactor, int64_t limit);
 int reactor_snapshot(reactor_t *reactor, char **ret);
 
 /*
- * Records waits and callbacks into a file in Chrome's trace format, which is begun anew; NULL ends it. A million entries
- * at most. The negative errno of open(2) where the file cannot be written, and then nothing has changed.
+ * Records waits and callbacks into a file in Chrome's trace format, which is begun anew, even where it is the one that is
+ * recorded into already; the one before is completed first. NULL ends it, and so does the reactor's end. A million
+ * entries at most. The negative errno of open(2) where the file cannot be written, and then nothing has changed: the one
+ * before goes on.
  */
 int reactor_set_timeline(reactor_t *reactor, const char *path);
 

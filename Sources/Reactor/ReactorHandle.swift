@@ -34,6 +34,13 @@ public struct ReactorHandle: Sendable {
             reactor.stopThisRunOrTheNext()
         }
     }
+
+    /// Makes the calls that wait, outside of a pass, on the reactor's thread: for an owner that is about to let go of the
+    /// reactor, and whose calls have something to do then, too. What they throw is nobody's.
+    package func makeWaitingCalls(in reactor: Reactor) {
+        _ = calls.take()
+        while let call = calls.next() { try? call.call(reactor) }
+    }
 }
 
 /// A call that a thread has asked for.

@@ -106,6 +106,10 @@ import Synchronization
         let reactor = reactor
         self.reactor = nil
         for source in liveSources { _ = source.cancel() }
+        if let reactor {
+            handle.makeWaitingCalls(in: reactor)
+            endTimeline(of: reactor)
+        }
         failureHandler?.end()
         _ = consume reactor
         unsafe Unmanaged.passUnretained(self).release()
@@ -171,11 +175,18 @@ import Synchronization
         return figures
     }
 
-    /// Records into another file, or with nil into none any more.
-    func setTimeline(_ timeline: Timeline?, of reactor: Reactor) {
-        if let timeline = self.timeline { reactor.removeInstrument(timeline) }
+    /// Records into a file, now that the one before is complete.
+    func beginTimeline(_ timeline: Timeline, of reactor: Reactor) {
         self.timeline = timeline
-        if let timeline { reactor.addInstrument(timeline) }
+        reactor.addInstrument(timeline)
+    }
+
+    /// Records no more, and completes the file.
+    func endTimeline(of reactor: Reactor) {
+        guard let timeline else { return }
+        reactor.removeInstrument(timeline)
+        timeline.end()
+        self.timeline = nil
     }
 
     /// Has failures handed to `handler`; to standard error, where there is none.

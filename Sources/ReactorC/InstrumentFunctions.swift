@@ -47,8 +47,17 @@ public func reactor_snapshot(
 @c @implementation
 public func reactor_set_timeline(_ reactor: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> Int32 {
     unsafe withReactor(reactor) { embedded, reactor in
-        let timeline = unsafe try path.map { unsafe try Timeline(path: String(cString: $0)) }
-        embedded.setTimeline(timeline, of: reactor)
+        guard let path = unsafe path else {
+            embedded.endTimeline(of: reactor)
+            return 0
+        }
+        // It may be the file of the old timeline, which has to be complete before a new one empties it, and which goes on
+        // where there will be no new one: so the file is opened twice, the first time without emptying it.
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
+        guard descriptor >= 0 else { return 0 &- errno }
+        defer { close(descriptor) }
+        embedded.endTimeline(of: reactor)
+        embedded.beginTimeline(unsafe try Timeline(path: String(cString: path)), of: reactor)
         return 0
     }
 }

@@ -91,13 +91,14 @@ public func reactor_call_from_thread(
     let embedded = unsafe EmbeddedReactor.of(reactor)
     guard !embedded.isReleased else { return -ENOENT }
     let call = unsafe CallFromThread(callback, Userdata(userdata, destroy), label.map { unsafe String(cString: $0) })
-    embedded.handle.callFromThread(fileID: nowhere, line: 0) { try call.make(in: embedded) }
-    return 0
+    let isKept = embedded.handle.callFromThread(fileID: nowhere, line: 0) { try call.make(in: embedded) }
+    return isKept ? 0 : -ENOENT
 }
 
-/// A call on its way to the reactor's thread. One that the reactor drops, because it goes away, is over there, too.
+/// A call on its way to the reactor's thread.
 ///
-/// Sendable because the calling thread only makes it, and all else happens on the reactor's.
+/// Sendable because the calling thread only makes it, hands it over, and lets go of it, maybe long after it was made
+/// there: so nothing may happen to the userdata in a deinit. It is ended in `make` alone, on the reactor's thread.
 @safe private final class CallFromThread: @unchecked Sendable {
     private let callback: reactor_callback_t
     private let userdata: Userdata
@@ -109,13 +110,12 @@ public func reactor_call_from_thread(
         self.label = label
     }
 
-    deinit {
-        userdata.end()
-    }
-
+    /// Calls back, for the only time; where the reactor goes away, it only ends the userdata.
     func make(in embedded: EmbeddedReactor) throws {
-        try unsafe userdata.use { userdata in
-            try embedded.call(.callFromThread, label) { unsafe callback(embedded.pointer, userdata) }
+        try unsafe userdata.use { pointer in
+            userdata.end()
+            guard !embedded.isReleased else { return }
+            try embedded.call(.callFromThread, label) { unsafe callback(embedded.pointer, pointer) }
         }
     }
 }

@@ -67,6 +67,76 @@ struct LookingInside {
         #expect(text.hasSuffix("]\n"))
     }
 
+    @Test func aTimelineBeginsAnewInItsOwnFile() throws {
+        let loop = try Loop()
+        let path = "\(temporaryFolder())/reactor-timeline-\(getpid())-anew.json"
+        defer { unlink(path) }
+        #expect(reactor_set_timeline(loop.pointer, path) == 0)
+        for _ in 0..<100 {
+            loop.later(label: "before", Callback())
+            loop.runOnce()
+        }
+        #expect(reactor_set_timeline(loop.pointer, path) == 0)
+        loop.later(label: "after", Callback())
+        loop.runOnce()
+        #expect(reactor_set_timeline(loop.pointer, nil) == 0)
+        let text = try contents(of: path)
+        #expect(text.hasPrefix("[\n{"))
+        #expect(text.contains("\"after\""))
+        #expect(!text.contains("\"before\""))
+        #expect(!text.contains("\0"))
+        #expect(text.split(separator: "]").count == 2)
+        #expect(text.hasSuffix("\n]\n"))
+    }
+
+    @Test func aTimelineIsCompleteWhenAnotherBegins() throws {
+        let loop = try Loop()
+        let paths = ["one", "other"].map { "\(temporaryFolder())/reactor-timeline-\(getpid())-\($0).json" }
+        defer { for path in paths { unlink(path) } }
+        for path in paths {
+            #expect(reactor_set_timeline(loop.pointer, path) == 0)
+            loop.later(label: path, Callback())
+            loop.runOnce()
+        }
+        let text = try contents(of: paths[0])
+        #expect(text.contains(paths[0]))
+        #expect(!text.contains(paths[1]))
+        #expect(text.hasSuffix("\n]\n"))
+    }
+
+    @Test func aTimelineIsCompleteWhenItsReactorIsGone() throws {
+        let loop = try Loop()
+        let path = "\(temporaryFolder())/reactor-timeline-\(getpid())-gone.json"
+        defer { unlink(path) }
+        #expect(reactor_set_timeline(loop.pointer, path) == 0)
+        let source = loop.later(after: patience, Callback())
+        loop.later(label: "recorded", Callback())
+        loop.runOnce()
+        loop.release()
+        let text = try contents(of: path)
+        #expect(text.contains("\"recorded\""))
+        #expect(text.hasSuffix("\n]\n"))
+        #expect(!source.isActive)
+    }
+
+    @Test func aTimelineGoesOnWhereAnotherCannotBeWritten() throws {
+        let loop = try Loop()
+        let path = "\(temporaryFolder())/reactor-timeline-\(getpid())-on.json"
+        defer { unlink(path) }
+        #expect(reactor_set_timeline(loop.pointer, path) == 0)
+        loop.later(label: "before", Callback())
+        loop.runOnce()
+        #expect(reactor_set_timeline(loop.pointer, "/nowhere/at/all.json") == -ENOENT)
+        #expect(reactor_set_timeline(loop.pointer, temporaryFolder()) == -EISDIR)
+        loop.later(label: "after", Callback())
+        loop.runOnce()
+        #expect(reactor_set_timeline(loop.pointer, nil) == 0)
+        let text = try contents(of: path)
+        #expect(text.contains("\"before\""))
+        #expect(text.contains("\"after\""))
+        #expect(text.hasSuffix("\n]\n"))
+    }
+
     @Test func aTimelineThatCannotBeWrittenChangesNothing() throws {
         let loop = try Loop()
         #expect(reactor_set_timeline(loop.pointer, "/nowhere/at/all.json") == -ENOENT)

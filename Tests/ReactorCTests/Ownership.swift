@@ -1,5 +1,6 @@
 import CReactor
 import CTestSupport
+import Synchronization
 import Testing
 
 #if canImport(Darwin)
@@ -103,6 +104,65 @@ struct Ownership {
         #expect(callback.destroyed == 0)
         #expect(loop.run { callback.calls == 1 })
         #expect(callback.destroyed == 1)
+    }
+
+    @Test func aCallFromAThreadThatFailsIsDestroyedBeforeThatIsReported() throws {
+        let loop = try Loop()
+        let log = loop.collectFailures()
+        var reports: [Int] = []
+        let callback = Callback { _ in
+            -EIO
+        } whenDestroyed: {
+            reports.append(log.failures.count)
+        }
+        loop.fromThread(callback)
+        #expect(loop.runOnce() == 1)
+        #expect(reports == [0])
+        #expect(log.failures.map(\.code) == [-EIO])
+    }
+
+    @Test func whatAThreadHandsOverIsDestroyedOnTheReactorsThread() throws {
+        let loop = try Loop()
+        let thread = pthread_self()
+        let count = 50_000
+        let called = Atomic(0)
+        var destroyedElsewhere = 0
+        // The reactor does not sleep, and the thread hands over one at a time: so often it still holds what has been called.
+        let caller = Thread {
+            for number in 0..<count {
+                let callback = Callback { _ in
+                    called.add(1, ordering: .relaxed)
+                    return 0
+                } whenDestroyed: {
+                    if pthread_equal(thread, pthread_self()) == 0 { destroyedElsewhere += 1 }
+                }
+                #expect(loop.fromThread(callback) == 0)
+                while called.load(ordering: .relaxed) == number {}
+            }
+        }
+        while called.load(ordering: .relaxed) < count { loop.runOnce() }
+        caller.join()
+        #expect(destroyedElsewhere == 0)
+    }
+
+    @Test func whatWaitsForAReactorThatGoesAwayIsDestroyedUncalled() throws {
+        let loop = try Loop()
+        var results: [Int32] = []
+        let rejected = Callback()
+        let callbacks = (0..<3).map { _ in
+            Callback { _ in
+                0
+            } whenDestroyed: {
+                results.append(loop.fromThread(rejected))
+            }
+        }
+        onAnotherThread {
+            for callback in callbacks { #expect(loop.fromThread(callback) == 0) }
+        }
+        #expect(loop.release() == 0)
+        #expect(results == [-ENOENT, -ENOENT, -ENOENT])
+        #expect(callbacks.allSatisfy { ($0.calls, $0.destroyed) == (0, 1) })
+        #expect(rejected.destroyed == 0)
     }
 
     @Test func aSourceWithoutAReferenceStaysRegistered() throws {

@@ -11,6 +11,7 @@ public final class Timeline: ReactorInstrument {
     private let limit: Int
     private var origin: ReactorInstant?
     private var waitBegan: ReactorInstant?
+    private var isComplete = false
     /// How many waits and callbacks were recorded.
     public private(set) var count = 0
 
@@ -25,10 +26,18 @@ public final class Timeline: ReactorInstrument {
         file.flush()
     }
 
-    deinit { file.write("\n]\n") }
+    deinit { end() }
 
     /// Brings the file up to date. It lacks its closing bracket until the end, which no reader minds.
     public func flush() { file.flush() }
+
+    /// Completes the file, and records nothing more.
+    package func end() {
+        guard !isComplete else { return }
+        isComplete = true
+        file.write("\n]\n")
+        file.flush()
+    }
 
     public func waitBegan(at time: ReactorInstant) { waitBegan = time }
 
@@ -45,7 +54,7 @@ public final class Timeline: ReactorInstrument {
     }
 
     public func callbackFailed(_ failure: CallbackFailure) {
-        guard let origin, count < limit else { return }
+        guard let origin, count < limit, !isComplete else { return }
         count += 1
         let time = microseconds(origin.duration(to: failure.when))
         file.write(
@@ -63,7 +72,7 @@ public final class Timeline: ReactorInstrument {
         to end: ReactorInstant,
         arguments: String
     ) {
-        guard count < limit else { return }
+        guard count < limit, !isComplete else { return }
         count += 1
         let origin = origin ?? begin
         self.origin = origin
