@@ -140,8 +140,9 @@ final class IOWatchers {
         if loop.backend == .poll || loop.isRebuilding || sweepsBeforeSleep(mayBlock) {
             cancelAllClosed(&losses)
         } else if looksAlways {
-            for watched in alwaysReady where watched.awaitsSomething && watched.identity != FileIdentity(of: watched.descriptor) {
-                losses += cancelClosed(watched.descriptor)
+            for watched in alwaysReady where watched.awaitsSomething {
+                let isClosed = watched.identity != FileIdentity(of: watched.descriptor)
+                if isClosed { losses += cancelClosed(watched.descriptor) }
             }
         }
         guard !losses.isEmpty else { return false }
