@@ -201,10 +201,11 @@ int reactor_call_from_thread(
  * closes it.
  *
  * A callback that fails cancels its source, unless REACTOR_KEEP is added to `interest`: the descriptor would be
- * ready, and the callback fail, for ever. A descriptor that is closed before its source is cancelled, or that the
- * system refuses, is told once with REACTOR_ERROR, and the source is over: with the backends select and poll in the
- * next pass, with epoll and kqueue, whose kernels forget it without a word, when a source is touched or the number
- * is watched again, and then inside of that call. Regular files are always ready. -EBADF.
+ * ready, and the callback fail, for ever. A source whose descriptor is closed before it is cancelled, or that the system
+ * refuses, is told once with REACTOR_ERROR, and is over: with the backends select and poll in the next pass, with epoll
+ * and kqueue, whose kernels forget it without a word, when another source of the number is changed or cancelled, or the
+ * number is watched again: inside of that call, or in the pass after it. A source that is given another interest, or
+ * resumed, is not told itself: that call returns -EBADF, and it is over. Regular files are always ready. -EBADF.
  */
 int reactor_add_io(
     reactor_t *reactor, int fd, unsigned interest, reactor_io_callback_t callback, void *userdata,
@@ -342,8 +343,8 @@ int reactor_set_slow_threshold(reactor_t *reactor, int64_t threshold);
 int reactor_set_stuck_limit(reactor_t *reactor, int64_t limit);
 
 /*
- * A table of all that is registered, a line each: what keeps the loop alive. A new string, to be released with free().
- * For the shared reactor, REACTOR_SNAPSHOT=1 in the environment prints it on SIGUSR1.
+ * A table of the timers and watchers that are registered, a line each: what keeps the loop alive. A new string, to be
+ * released with free(). For the shared reactor, REACTOR_SNAPSHOT=1 in the environment prints it on SIGUSR1.
  */
 int reactor_snapshot(reactor_t *reactor, char **ret);
 

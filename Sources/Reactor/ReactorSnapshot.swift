@@ -1,4 +1,5 @@
-/// Everything that a reactor has to do, or waits for, at one moment: what keeps the loop alive.
+/// What a reactor has to do, or waits for, at one moment: what keeps the loop alive. Without the calls of
+/// `callWhenRunning`, which the next pass makes, and the triggers of its start and end.
 public struct ReactorSnapshot: Sendable {
     /// Something that is registered.
     public struct Entry: Sendable {
@@ -15,7 +16,8 @@ public struct ReactorSnapshot: Sendable {
         public let timeLeft: Duration?
         /// Whether it waits to be resumed.
         public let isPaused: Bool
-        /// The calls of the callbacks registered at its place, where a `ReactorFigures` listens.
+        /// The calls of the callbacks registered at its place, where a `ReactorFigures` listens and
+        /// the place is known, as it is not in C.
         public let figures: ReactorFigures.CallSiteFigures?
     }
 

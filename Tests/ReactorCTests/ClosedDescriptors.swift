@@ -74,6 +74,41 @@ struct ClosedDescriptors {
         #expect((callback.calls, callback.destroyed) == (0, 1))
     }
 
+    @Test func theOthersOfTheNumberAreToldWhenOneIsTouchedWhichIsNot() async {
+        await #expect(processExitsWith: .success) {
+            try ClosedDescriptors.theOthersOfTheNumberAreToldWhenOneIsTouchedWhichIsNot(OwnProcess())
+        }
+    }
+
+    private static func theOthersOfTheNumberAreToldWhenOneIsTouchedWhichIsNot(_ process: OwnProcess) throws {
+        let loop = try Loop()
+        let log = loop.collectFailures()
+        for (touch, result) in [
+            ({ reactor_source_set_interest($0, REACTOR_WRITE.rawValue) }, -EBADF),
+            ({ reactor_source_resume($0) }, -EBADF),
+            ({ reactor_source_cancel($0) }, 0),
+        ] as [((OpaquePointer?) -> Int32, Int32)] {
+            let pipe = try loop.pipe()
+            var events: [UInt32] = []
+            let other = Callback {
+                events.append($0.events)
+                return 0
+            }
+            let touched = Callback()
+            let source = loop.io(pipe.reader, touched)
+            loop.io(pipe.reader, other)
+            loop.runOnce()
+            pipe.close(pipe.reader)
+            #expect(touch(source.source) == result)
+            // Where the others were not told inside of the call, the next pass does it.
+            if result == 0 { loop.runOnce() }
+            #expect(events == [REACTOR_ERROR.rawValue])
+            #expect((touched.calls, touched.destroyed, other.destroyed) == (0, 1, 1))
+            #expect(!source.isActive)
+        }
+        #expect(log.failures.isEmpty)
+    }
+
     @Test func theOthersOfTheNumberAreToldWhenItIsWatchedAgain() async {
         await #expect(processExitsWith: .success) {
             try ClosedDescriptors.theOthersOfTheNumberAreToldWhenItIsWatchedAgain(OwnProcess())

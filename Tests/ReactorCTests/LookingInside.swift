@@ -34,6 +34,17 @@ struct LookingInside {
         #expect(try snapshot(of: Loop()) == "Nothing is registered with the reactor.")
     }
 
+    @Test func aSnapshotHasNoFiguresOfSourcesWithoutAPlace() throws {
+        let loop = try Loop()
+        _ = try figures(of: loop)
+        loop.every(0, label: "busy", Callback())
+        loop.later(after: patience, label: "not called so far", Callback())
+        for _ in 0..<3 { loop.runOnce() }
+        #expect(try figures(of: loop).callbacks == 3)
+        let header = try snapshot(of: loop).split(separator: "\n").dropFirst().first
+        #expect(header?.split(separator: " ") == ["what", "age", "left"])
+    }
+
     @Test func figuresCountFromTheFirstTimeTheyAreAskedFor() throws {
         let loop = try Loop()
         loop.later(Callback())

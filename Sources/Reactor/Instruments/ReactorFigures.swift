@@ -40,10 +40,14 @@ public final class ReactorFigures: ReactorInstrument {
     /// Nothing is counted until it is added to a reactor.
     public init() {}
 
-    /// The figures of the callbacks that were registered there; nil where none was called yet.
-    public func callSite(_ site: CallSite) -> CallSiteFigures? { places[Self.place(site)] }
+    /// The figures of the callbacks that were registered there; nil where none was called yet, and where the place is
+    /// not known, as of what C registers.
+    public func callSite(_ site: CallSite) -> CallSiteFigures? { Self.place(site).flatMap { places[$0] } }
 
-    private static func place(_ site: CallSite) -> Place { Place(file: site.fileID.description, line: site.line) }
+    /// Nil of no place: what has none would all be counted as one.
+    private static func place(_ site: CallSite) -> Place? {
+        site.isKnown ? Place(file: site.fileID.description, line: site.line) : nil
+    }
 
     public func waitBegan(at time: ReactorInstant) {
         if let waitEnded { awake += waitEnded.duration(to: time) }
@@ -62,12 +66,13 @@ public final class ReactorFigures: ReactorInstrument {
     }
 
     public func callbackEnded(_ run: CallbackRun, at time: ReactorInstant) {
+        guard let place = Self.place(run.registeredAt) else { return }
         let duration = run.began.duration(to: time)
-        var figures = places[Self.place(run.registeredAt), default: CallSiteFigures()]
+        var figures = places[place, default: CallSiteFigures()]
         figures.calls += 1
         figures.total += duration
         figures.worst = max(figures.worst, duration)
-        places[Self.place(run.registeredAt)] = figures
+        places[place] = figures
     }
 
     public func callbackFailed(_ failure: CallbackFailure) { failures += 1 }
