@@ -201,7 +201,8 @@ import Testing
             )
             Reactor.shared.callLater(.zero) { throw Mishap(number: 9) }
             Reactor.shared.runOnce()
-            #expect(recorder.all.map { $0.error as? Mishap } == [Mishap(number: 9)])
+            // On a busy machine that callback may have been a slow one, too.
+            #expect(recorder.all.compactMap { $0.error as? Mishap } == [Mishap(number: 9)])
         }
         let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
         let failure = "Unhandled error in a delayed call (Main.swift:19, after 0.0 s): mishap 10\n"
