@@ -124,7 +124,7 @@ extension ReactorSnapshot: CustomStringConvertible {
 
 extension ReactorSnapshot.Entry {
     fileprivate var what: String {
-        kind.description + (label.map { " \"\($0)\"" } ?? "") + (isPaused ? " (paused)" : "")
+        kind.named(label) + (isPaused ? " (paused)" : "")
     }
 
     fileprivate var readableTimeLeft: String {

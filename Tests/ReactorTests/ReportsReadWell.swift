@@ -32,6 +32,27 @@ import Testing
         #expect("\(failure)" == "Unhandled error in \(text): mishap 3")
     }
 
+    /// What came from outside must not reach the terminal as a command, nor pass for a line of its own.
+    @Test func controlCharactersAreShownAndNotSent() throws {
+        struct Reply: Error, CustomStringConvertible { let description: String }
+        let failure = CallbackFailure(
+            error: Reply(description: "\u{1B}[2J\r\u{9B}31m gone\n\tsecond line\u{7F}\0"),
+            kind: .callFromThread,
+            label: "one\ntwo\u{7}",
+            registeredAt: Self.site
+        )
+        #expect(
+            "\(failure)" == """
+                Unhandled error in a call from a thread "one\\u{A}two\\u{7}" (Countdown.swift:14): \
+                \\u{1B}[2J\\u{D}\\u{9B}31m gone
+                \tsecond line\\u{7F}\\u{0}
+                """
+        )
+        let reactor = try makeReactor()
+        reactor.callLater(.seconds(5)) {}.label = "one\ntwo"
+        #expect(reactor.snapshot().description.contains(#"a delayed call "one\u{A}two""#))
+    }
+
     @Test func aReportTellsTheConsequenceOnALineOfItsOwn() {
         let watcher = CallbackFailure(
             error: Mishap(1),

@@ -30,7 +30,7 @@ extension CallbackFailure: CustomStringConvertible {
     /// The report's first sentence.
     package var headline: String {
         let label = label ?? (error as? any ForeignError)?.label
-        return "Unhandled error in \(kind.description(label: label, place: place)): \(error)"
+        return "Unhandled error in \(kind.description(label: label, place: place)): \("\(error)".printable)"
     }
 }
 
@@ -60,9 +60,14 @@ extension CallbackKind: CustomStringConvertible {
 
     /// With what else tells the callback from others: `a delayed call (Countdown.swift:14, after 1.0 s)`.
     func description(label: String?, place: String?) -> String {
-        let what = [description, label.map { "\"\($0)\"" }].compactMap(\.self).joined(separator: " ")
+        let what = named(label)
         let origin = [place, detail].compactMap(\.self).joined(separator: ", ")
         return origin.isEmpty ? what : "\(what) (\(origin))"
+    }
+
+    /// With what the program calls it: `a delayed call "retry"`.
+    func named(_ label: String?) -> String {
+        label.map { "\(description) \"\($0.printableLine)\"" } ?? description
     }
 
     /// What else tells this callback from others of its kind.
