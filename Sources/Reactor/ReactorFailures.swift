@@ -4,11 +4,11 @@ extension Reactor {
     /// standard error; so do those of callbacks that it enters itself.
     public var onFailure: ((CallbackFailure) throws -> Void)? {
         get {
-            owner.check("Reactor.onFailure", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.onFailure")
             return door.onFailure
         }
         set {
-            owner.check("Reactor.onFailure", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.onFailure")
             door.onFailure = newValue
         }
     }
@@ -17,12 +17,13 @@ extension Reactor {
     /// environment variable `REACTOR_TRACEBACK` says (`off`, `short` or `full`), and without it `.short`.
     public var tracebacks: TracebackStyle {
         get {
-            owner.check("Reactor.tracebacks", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.tracebacks")
             return door.tracebacks
         }
         set {
-            owner.check("Reactor.tracebacks", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.tracebacks")
             door.tracebacks = newValue
+            door.instrument(StuckCallbackInstrument.self)?.show(newValue)
         }
     }
 

@@ -21,15 +21,16 @@ extension Reactor {
         door.remove(instrument)
     }
 
-    /// Reports each callback that holds the loop for longer; nil, as at first, reports none. The environment variable
+    /// Reports each callback that holds the loop for longer, without the passes that it makes itself (but with the sleep of a
+    /// host's loop that it runs, which the reactor does not see); nil, as at first, reports none. The environment variable
     /// `REACTOR_SLOW` (`50ms`, `1.5s`) gives every reactor one.
     public var slowCallbackThreshold: Duration? {
         get {
-            owner.check("Reactor.slowCallbackThreshold", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.slowCallbackThreshold")
             return door.instrument(SlowCallbackInstrument.self)?.threshold
         }
         set {
-            owner.check("Reactor.slowCallbackThreshold", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.slowCallbackThreshold")
             setSlowCallbackThreshold(newValue)
         }
     }
@@ -49,11 +50,11 @@ extension Reactor {
     /// Gets each slow callback, in place of a line on standard error. If it throws, that is reported.
     public var onSlowCallback: ((SlowCallback) throws -> Void)? {
         get {
-            owner.check("Reactor.onSlowCallback", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.onSlowCallback")
             return door.onSlowCallback
         }
         set {
-            owner.check("Reactor.onSlowCallback", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.onSlowCallback")
             door.onSlowCallback = newValue
         }
     }
@@ -66,11 +67,11 @@ extension Reactor {
     /// sleeps may end early with EINTR.
     public var stuckCallbackLimit: Duration? {
         get {
-            owner.check("Reactor.stuckCallbackLimit", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.stuckCallbackLimit")
             return door.instrument(StuckCallbackInstrument.self)?.limit
         }
         set {
-            owner.check("Reactor.stuckCallbackLimit", CallSite(fileID: #fileID, line: #line))
+            owner.check("Reactor.stuckCallbackLimit")
             setStuckCallbackLimit(newValue)
         }
     }

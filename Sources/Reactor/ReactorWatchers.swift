@@ -87,13 +87,13 @@ extension Reactor {
 
     /// The watchers with an interest in reading, paused ones too, in the order of their registration.
     public var readers: [IOWatcher] {
-        owner.check("Reactor.readers", CallSite(fileID: #fileID, line: #line))
+        owner.check("Reactor.readers")
         return watchers.all.filter { $0.interest.contains(.read) }
     }
 
     /// The watchers with an interest in writing, paused ones too, in the order of their registration.
     public var writers: [IOWatcher] {
-        owner.check("Reactor.writers", CallSite(fileID: #fileID, line: #line))
+        owner.check("Reactor.writers")
         return watchers.all.filter { $0.interest.contains(.write) }
     }
 
@@ -123,7 +123,7 @@ extension Reactor {
 
     /// The signal watchers, in the order of their registration.
     public var signalWatchers: [SignalWatcher] {
-        owner.check("Reactor.signalWatchers", CallSite(fileID: #fileID, line: #line))
+        owner.check("Reactor.signalWatchers")
         return signals.all
     }
 }

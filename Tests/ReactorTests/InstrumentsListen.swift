@@ -44,6 +44,16 @@ import Testing
         }
     }
 
+    @Test func oneThatIsRemovedByAnotherIsNotToldAnyMore() throws {
+        let reactor = try makeReactor()
+        let listener = Listener()
+        reactor.addInstrument(Meddler { [unowned reactor] in reactor.removeInstrument(listener) })
+        reactor.addInstrument(listener)
+        reactor.callLater(.zero) {}
+        reactor.runOnce()
+        #expect(listener.events.isEmpty)
+    }
+
     @Test func aCallThatIsAskedForWhenAWaitBeginsIsNotSleptThrough() throws {
         let reactor = try makeReactor()
         var calls = 0

@@ -45,6 +45,47 @@ import Testing
         #expect(log.failures.first?.kind == .failureHandler)
     }
 
+    /// The loop is not held in the passes that a callback makes.
+    @Test func passesThatACallbackMakesAreNotItsTime() {
+        var slow: [String] = []
+        let instrument = SlowCallbackInstrument(threshold: .seconds(2)) {
+            nil
+        } report: {
+            slow.append("\($0.run.label ?? "") \($0.duration)")
+        }
+        func time(_ seconds: UInt64) -> ReactorInstant { ReactorInstant(nanoseconds: seconds * 1_000_000_000) }
+        func run(_ name: String, _ begin: UInt64) -> CallbackRun {
+            CallbackRun(kind: .callWhenRunning, label: name, registeredAt: .nowhere, due: nil, began: time(begin))
+        }
+        // The pass that calls them.
+        instrument.waitBegan(at: time(0))
+        instrument.waitEnded(at: time(10))
+        let outer = run("outer", 10)
+        instrument.callbackBegan(outer)
+        instrument.waitBegan(at: time(11))
+        instrument.waitEnded(at: time(20))
+        let inner = run("inner", 20)
+        instrument.callbackBegan(inner)
+        instrument.callbackEnded(inner, at: time(25))
+        let quick = run("quick", 25)
+        instrument.callbackBegan(quick)
+        instrument.callbackEnded(quick, at: time(27))
+        instrument.callbackEnded(outer, at: time(28))
+        #expect(slow == ["inner 5.0 seconds"])
+
+        // One second before, three after.
+        let other = run("other", 30)
+        instrument.callbackBegan(other)
+        instrument.waitBegan(at: time(31))
+        instrument.waitEnded(at: time(40))
+        instrument.callbackEnded(other, at: time(43))
+        #expect(slow == ["inner 5.0 seconds", "other 4.0 seconds"])
+
+        // It was asked for in the middle of this one.
+        instrument.callbackEnded(run("begun before", 50), at: time(56))
+        #expect(slow.last == "begun before 6.0 seconds")
+    }
+
     @Test func theTimeOfAReportIsNotTheCallbacks() throws {
         let reactor = try makeReactor()
         reactor.onFailure = { _ in spin(for: .seconds(1)) }
@@ -57,6 +98,24 @@ import Testing
     }
 
     #if os(Linux)
+        @Test func aStuckCallbackIsShownInTheStyleThatWasSetLast() async throws {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+                let reactor = try Reactor(backend: backendUnderTest())
+                reactor.stuckCallbackLimit = .milliseconds(20)
+                reactor.tracebacks = .full
+                var ends: [Int32] = [0, 0]
+                try #require(unsafe pipe(&ends) == 0)
+                let original = dup(STDERR_FILENO)
+                dup2(ends[1], STDERR_FILENO)
+                var text = ""
+                reactor.callLater(.zero) { text = dawdle(reading: ends[0]) }
+                reactor.runOnce()
+                unsafe write(original, text, text.utf8.count)
+            }
+            let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+            #expect(text.contains("  Reactor.runOnce("))
+        }
+
         @Test(arguments: ["REACTOR_SLOW", "REACTOR_STUCK"])
         func theEnvironmentAsksForThem(variable: String) async throws {
             let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) { [variable] in

@@ -18,7 +18,7 @@ final class Instruments {
         guard !isTelling else { return }
         isTelling = true
         defer { isTelling = false }
-        for instrument in all {
+        for instrument in all where all.contains(where: { $0 === instrument }) {
             do {
                 try message.tell(instrument)
             } catch {

@@ -1,7 +1,7 @@
 /// Listens to what a reactor does: its waits, and each callback. To be handed to `Reactor.addInstrument`.
 ///
 /// All methods are called on the reactor's thread, in between what they tell of, so they should be quick; each does
-/// nothing unless it is implemented. One that is added in the middle of a callback is told of its end alone. What an
+/// nothing unless it is implemented. One that is added in the middle of a callback may be told of its end alone. What an
 /// instrument itself makes the reactor do is not told to any. One that throws is reported, and removed.
 public protocol ReactorInstrument: AnyObject {
     /// The reactor looks what is ready, and sleeps until something is. Once in each pass.

@@ -2,7 +2,7 @@
 public struct SlowCallback: Sendable, CustomStringConvertible {
     /// Which callback.
     public let run: CallbackRun
-    /// How long it took.
+    /// How long it held the loop: what it took, without the passes that it made itself.
     public let duration: Duration
     /// What it was allowed to take.
     public let threshold: Duration
@@ -22,6 +22,8 @@ final class SlowCallbackInstrument: ReactorInstrument {
     let threshold: Duration
     private let nextDeadline: () -> ReactorInstant?
     private let report: (SlowCallback) -> Void
+    /// Of those that are under way, the innermost last: how long each has held the loop, and since when it does again.
+    private var runs: [(held: Duration, since: ReactorInstant)] = []
 
     init(
         threshold: Duration,
@@ -33,8 +35,29 @@ final class SlowCallbackInstrument: ReactorInstrument {
         self.report = report
     }
 
+    func waitBegan(at time: ReactorInstant) { outerRunLetsGo(at: time) }
+
+    func waitEnded(at time: ReactorInstant) { outerRunGoesOn(at: time) }
+
+    func callbackBegan(_ run: CallbackRun) {
+        outerRunLetsGo(at: run.began)
+        runs.append((.zero, run.began))
+    }
+
+    private func outerRunLetsGo(at time: ReactorInstant) {
+        guard let last = runs.indices.last else { return }
+        runs[last].held += runs[last].since.duration(to: time)
+    }
+
+    private func outerRunGoesOn(at time: ReactorInstant) {
+        if let last = runs.indices.last { runs[last].since = time }
+    }
+
     func callbackEnded(_ run: CallbackRun, at time: ReactorInstant) {
-        let duration = run.began.duration(to: time)
+        // Of one that had begun before it was listened to, all counts.
+        let known = runs.popLast() ?? (held: .zero, since: run.began)
+        let duration = known.held + known.since.duration(to: time)
+        outerRunGoesOn(at: time)
         guard duration > threshold else { return }
         // What was late before is not this callback's doing.
         let madeLate = nextDeadline().flatMap { $0 < time ? max($0, run.began).duration(to: time) : nil }

@@ -12,12 +12,12 @@ public final class Timeline: ReactorInstrument {
     private var origin: ReactorInstant?
     private var waitBegan: ReactorInstant?
     private var isComplete = false
-    /// How many waits and callbacks were recorded.
+    /// How many waits, callbacks and failures were recorded.
     public private(set) var count = 0
 
     /// Begins the file. Throws `FileError` where it cannot be written.
     ///
-    /// - Parameter limit: how many waits and callbacks are recorded, at about 170 bytes each.
+    /// - Parameter limit: how many waits, callbacks and failures are recorded, at about 170 bytes each.
     public init(path: String, limit: Int = 1_000_000) throws(FileError) {
         file = try OutputFile(path: path)
         self.limit = limit

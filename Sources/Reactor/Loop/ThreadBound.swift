@@ -16,10 +16,11 @@ package struct OwnerThread {
     /// `pthread_t` is a number or an address.
     package var isCurrent: Bool { thread == pthread_self() }
 
-    /// Stops the program unless the calling thread is the owner. It says which call it was and who made it, in release
-    /// builds too: going on would corrupt the reactor's state sooner or later, without a word.
+    /// Stops the program unless the calling thread is the owner. It says which call it was and who made it, unless that is
+    /// not known, as of properties; in release builds too: going on would corrupt the reactor's state sooner or later,
+    /// without a word.
     @inline(__always)
-    func check(_ call: StaticString, _ site: @autoclosure () -> CallSite) {
+    func check(_ call: StaticString, _ site: @autoclosure () -> CallSite = .nowhere) {
         if !isCurrent { fail(call, site()) }
     }
 
@@ -27,8 +28,8 @@ package struct OwnerThread {
     private func fail(_ call: StaticString, _ site: CallSite) -> Never {
         fatalError(
             """
-            \(call), called at \(site), ran on another thread than the one to which the reactor belongs, which is the \
-            one that made it (or first used the shared one). From other threads, use its handle: callFromThread.
+            \(call)\(site.isKnown ? ", called at \(site)," : "") ran on another thread than the one to which the reactor \
+            belongs, which is the one that made it (or first used the shared one). From other threads, use its handle: callFromThread.
             """,
             file: site.fileID,
             line: UInt(site.line)
