@@ -377,7 +377,9 @@ int reactor_figures(reactor_t *reactor, struct reactor_figures *ret);
  * A descriptor by which another loop (GLib's, Qt's, a game's) drives this one, on the reactor's thread and instead of
  * reactor_run: it is readable whenever there is something to do, be it that something was added or changed outside of a
  * pass, and reactor_dispatch makes it unreadable. For poll(2) and its kin; nothing else may be done with it. The same for
- * the reactor's life; a forked child calls reactor_dispatch first. -ENOTSUP with another backend than epoll; -EMFILE.
+ * the reactor's life; a forked child calls reactor_dispatch first. A callback may run the host's loop itself; the source
+ * that this is the callback of does not watch until the pass that has called it is over. (GLib dispatches a source in its
+ * own callback only after g_source_set_can_recurse.) -ENOTSUP with another backend than epoll; -EMFILE.
  */
 int reactor_poll_fd(reactor_t *reactor);
 

@@ -11,7 +11,8 @@
 static struct {
     // Plus one; 0 for none.
     atomic_int descriptor;
-    atomic_bool came;
+    // The process to which it has come, which a child that was forked since is not; 0 for none.
+    atomic_int came;
     // How many threads are in the handler.
     atomic_int handling;
     struct sigaction previous;
@@ -23,7 +24,7 @@ static struct {
 static void handle(int signum) {
     int error = errno;
     atomic_fetch_add(&states[signum].handling, 1);
-    atomic_store(&states[signum].came, true);
+    atomic_store(&states[signum].came, getpid());
     int descriptor = atomic_load(&states[signum].descriptor) - 1;
     if (descriptor >= 0) {
         uint64_t one = 1;
@@ -48,7 +49,7 @@ int csignals_watch(int signum, int descriptor) {
     // Interrupted system calls go on, for the program's other threads; the loop's own sleep never does.
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
-    atomic_store(&states[signum].came, false);
+    atomic_store(&states[signum].came, 0);
     atomic_store(&states[signum].descriptor, descriptor + 1);
     if (sigaction(signum, &action, &states[signum].previous) != 0) {
         int error = errno;
@@ -71,7 +72,8 @@ void csignals_unwatch(int signum) {
 }
 
 bool csignals_take(int signum) {
-    return atomic_exchange(&states[signum].came, false);
+    int came = atomic_exchange(&states[signum].came, 0);
+    return came != 0 && came == getpid();
 }
 
 bool csignals_is_ignored(int signum) {

@@ -40,7 +40,7 @@ public final class Reactor {
     let watchers: IOWatchers
     let signals: SignalWatchers
     let loop: EventLoop
-    private let alarm: Alarm
+    let alarm: Alarm
     let door = Door()
     private let clock: VirtualClock?
     private let threadCalls: ThreadCalls<ThreadCall>
@@ -54,7 +54,7 @@ public final class Reactor {
     /// Whether there are such. Looking at the queues themselves is checked for exclusivity at run time, in each pass.
     private var hasWhenRunning = false
     /// Whether a foreign loop has taken over when there are passes: see `dispatch()`.
-    private(set) var isHosted = false
+    var isHosted = false
     private var triggers = SystemEventTriggers()
 
     /// Makes a reactor, beside the shared one, for the calling thread.
@@ -78,6 +78,7 @@ public final class Reactor {
     deinit {
         calls.whenChanged = nil
         loop.whenChanged = nil
+        loop.whenWakeupCleared = nil
         // They may hold a watcher, which holds all this.
         door.removeInstruments()
         door.onFailure = nil
@@ -94,21 +95,31 @@ public final class Reactor {
     public var backend: Backend { loop.backend }
 
     /// The time, read afresh.
-    public var now: Instant { Instant(nanoseconds: calls.now) }
+    public var now: Instant {
+        owner.check("Reactor.now")
+        return Instant(nanoseconds: calls.now)
+    }
 
     /// What other threads may use: calls into this reactor, and its end.
     public var handle: ReactorHandle { ReactorHandle(calls: threadCalls) }
 
+    /// Stops the program, with the name of `call`, unless the calling thread is the reactor's: for what is built on it.
+    public func checkThread(of call: StaticString) { owner.check(call) }
+
     // MARK: Running
 
     /// Whether `run()` is under way.
-    public var isRunning: Bool { state != .idle }
+    public var isRunning: Bool {
+        owner.check("Reactor.isRunning")
+        return state != .idle
+    }
 
     /// Waits and calls back until `stop()`, and not before, even with nothing registered. It can be called again then.
     ///
     /// SIGINT and SIGTERM stop it, unless `installSignalHandlers` is false, the process ignores the signal (as a
     /// background job ignores SIGINT), or another reactor watches it; the dispositions that were there come back.
-    /// Returns what stopped it. Throws `ReactorError.alreadyRunning` from inside a callback.
+    /// Returns what stopped it; or the signal, where one came after a `stop()` but before the end, which would otherwise
+    /// go unheard. Throws `ReactorError.alreadyRunning` from inside a callback.
     @discardableResult
     public func run(
         installSignalHandlers: Bool = true,
@@ -122,7 +133,7 @@ public final class Reactor {
         let armed = door.throwRecorder.arm()
         defer {
             armed.disarm()
-            for stopper in stoppers { stopper.close() }
+            threadCalls.runEnded()
             state = .idle
         }
         fire(.startup)
@@ -134,6 +145,7 @@ public final class Reactor {
         isShuttingDown = false
         door.summarize(all: true)
         door.instrument(Timeline.self)?.flush()
+        for stopper in stoppers { stopper.closeAndReceive() }
         if case .stopping(let reason) = state { return reason }
         return .stopped
     }
@@ -146,8 +158,10 @@ public final class Reactor {
         if state == .running { state = .stopping(.stopped) }
     }
 
-    /// What another thread asked for. A reactor that only makes single passes keeps it for the next run.
-    func stopThisRunOrTheNext() {
+    /// What another thread asked for, when so many runs were over. A reactor that only makes single passes keeps it for the
+    /// next run; one that was meant for a run that has ended since ends no other.
+    func stopRun(after runsOver: Int) {
+        guard threadCalls.runsOver == runsOver else { return }
         switch state {
         case .idle: isNextRunStopped = true
         case .running: state = .stopping(.stopped)
@@ -248,7 +262,7 @@ public final class Reactor {
 
     /// The delayed calls that are still to be made, in the order in which they will be.
     public var delayedCalls: [DelayedCall] {
-        owner.check("Reactor.delayedCalls", CallSite(fileID: #fileID, line: #line))
+        owner.check("Reactor.delayedCalls")
         return calls.pending
     }
 
@@ -264,7 +278,8 @@ public final class Reactor {
         let blocks = mayBlock && isIdle && maySleep(until: limit)
         loop.poll(block: blocks)
         if door.isObserved { door.waitEnded() }
-        loop.wakeup.endSleep()
+        // A host may wait in a callback.
+        if !isHosted { loop.wakeup.endSleep() }
         if isVirtual, mayBlock { moveOn(until: limit) }
         if door.summaryDue != .max { door.summarize() }
         // Asked here and not there: in a pass in which only descriptors are ready none of these is entered.
@@ -286,7 +301,7 @@ public final class Reactor {
     /// Before a poll: whether neither a thread nor `callWhenRunning` nor `stop()` asks for a pass at once, nor an outer
     /// pass has left something that is still to be called.
     @inline(__always)
-    private var isIdle: Bool {
+    var isIdle: Bool {
         threadCalls.isEmpty && loop.hasNothingLeft
             && (!hasWhenRunning || !isDriven) && !endsWaits
     }
@@ -305,13 +320,13 @@ public final class Reactor {
 
     /// Whether nothing is due before the loop's next sleep; sees to it that the sleep ends when something is.
     @inline(__always)
-    private func maySleep(until limit: UInt64) -> Bool {
+    func maySleep(until limit: UInt64) -> Bool {
         if calls.isEmpty, limit == .max, !alarm.isSet, door.summaryDue == .max { return true }
         return setAlarm(for: limit)
     }
 
     @inline(never)
-    private func setAlarm(for limit: UInt64) -> Bool {
+    func setAlarm(for limit: UInt64) -> Bool {
         if isVirtual { return min(calls.nextDeadline, limit) == .max }
         let wakeUp = min(calls.wakeUp, limit, door.summaryDue)
         let now = MonotonicClock.now()
@@ -326,30 +341,6 @@ public final class Reactor {
         guard isIdle, loop.hasNothingPending else { return }
         let next = min(calls.nextDeadline, limit)
         if next != .max { clock?.advance(to: Instant(nanoseconds: next)) }
-    }
-
-    /// From now on a host is woken when something changes outside of a pass.
-    func becomeHosted() {
-        guard !isHosted else { return }
-        isHosted = true
-        calls.whenChanged = { [unowned self] in wakeHost() }
-        loop.whenChanged = { [unowned self] in wakeHost() }
-        prepareHostToSleep()
-    }
-
-    /// Something was added or changed, which only a pass can tell the kernel, or make the alarm go off earlier.
-    private func wakeHost() {
-        if loop.depth == 0 { loop.wakeup.send() }
-    }
-
-    /// Sees to it that the host's descriptor is readable when something is due, at once where something is.
-    private func prepareHostToSleep() {
-        guard loop.depth == 0 else { return }
-        // A callback of this pass may have forked: the timerfd is still the parent's then.
-        if loop.noticeFork() { renewAfterFork() }
-        loop.wakeup.prepareToSleep()
-        let isDue = clock == nil ? !maySleep(until: .max) : calls.nextDeadline <= calls.now
-        if loop.hasUntoldChanges || watchers.hasAlwaysReady || !isIdle || isDue { loop.wakeup.send() }
     }
 
     private func callWhenRunningCalls() {
@@ -372,7 +363,9 @@ public final class Reactor {
         }
     }
 
-    private func renewAfterFork() {
+    func renewAfterFork() {
+        let fillers = Descriptor.occupyStandardNumbers()
+        defer { Descriptor.release(fillers) }
         do {
             try alarm.renewAfterFork()
         } catch {
@@ -392,7 +385,11 @@ public final class Reactor {
         [SignalDispositions.interrupt, SignalDispositions.terminate].compactMap { signal in
             guard !SignalDispositions.isIgnored(signal) else { return nil }
             let source = StopSource(loop: loop, signal: signal) { [unowned self] in
-                if state == .running { state = .stopping(.signal(signal)) }
+                switch state {
+                // A program that goes on after its `stop()` has to know.
+                case .running, .stopping(.stopped): state = .stopping(.signal(signal))
+                case .idle, .stopping(.signal): break
+                }
             }
             return (try? source.start()) == nil ? nil : source
         }

@@ -28,10 +28,11 @@ public struct ReactorHandle: Sendable {
         calls.add(ThreadCall(.alone(consume callback), CallSite(fileID: fileID, line: line)))
     }
 
-    /// Ends the reactor's `run()`, or the next one if it does not run yet. Any thread.
+    /// Ends the reactor's `run()`, or the next one if it does not run; never a later one. Any thread.
     public func stop(fileID: StaticString = #fileID, line: UInt = #line) {
+        let runsOver = calls.runsOver
         callFromThread(fileID: fileID, line: line) { reactor in
-            reactor.stopThisRunOrTheNext()
+            reactor.stopRun(after: runsOver)
         }
     }
 

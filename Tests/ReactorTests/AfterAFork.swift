@@ -348,28 +348,4 @@ import Testing
         #expect(status == 0, "the child ended with \(status)")
         #expect(IOTest.run(reactor) { calls == 2 })
     }
-
-    @Test func signalsAreDeliveredToTheProcessThatGotThem() async {
-        await #expect(processExitsWith: .success) {
-            try AfterAFork.signalsAreDeliveredToTheProcessThatGotThem(IOTest.OwnProcess())
-        }
-    }
-
-    private static func signalsAreDeliveredToTheProcessThatGotThem(_ process: IOTest.OwnProcess) throws {
-        let reactor = try IOTest.reactor()
-        var calls = 0
-        try reactor.addSignalWatcher(SIGUSR1) { calls += 1 }
-        reactor.runOnce()
-        let child = test_fork()
-        if child == 0 {
-            io_raise(SIGUSR1)
-            _exit(IOTest.run(reactor) { calls == 1 } ? 0 : 1)
-        }
-        let status = io_wait(child)
-        #expect(status == 0, "the child ended with \(status)")
-        reactor.runOnce()
-        #expect(calls == 0)
-        io_raise(SIGUSR1)
-        #expect(IOTest.run(reactor) { calls == 1 })
-    }
 }

@@ -60,6 +60,39 @@ import Testing
         #expect(try IOTest.run(#require(reactor)) { isCalled })
     }
 
+    /// A daemon closes standard input when it pleases; what it opens next is to get that number.
+    @Test func noneBecomesStandardInput() async {
+        await #expect(processExitsWith: .success) {
+            try DescriptorsOfAReactor.noneBecomesStandardInput(IOTest.OwnProcess())
+        }
+    }
+
+    private static func noneBecomesStandardInput(_ process: IOTest.OwnProcess) throws {
+        let reactor = try IOTest.reactor()
+        let pipe = try IOTest.Pipe()
+        var calls = 0
+        try reactor.addReader(pipe.reader.number) {
+            calls += 1
+            _ = io_read_byte(pipe.reader.number)
+        }
+        reactor.runOnce()
+        close(STDIN_FILENO)
+        if IOTest.backend == .epoll { _ = try reactor.pollDescriptor }
+        #expect(!io_is_open(STDIN_FILENO))
+        reactor.loop.rebuild()
+        reactor.runOnce()
+        #expect(!io_is_open(STDIN_FILENO))
+        let child = test_fork()
+        pipe.writer.write()
+        reactor.callLater(.milliseconds(1)) {}
+        for _ in 0..<2 { reactor.runOnce() }
+        if child == 0 { _exit(io_is_open(STDIN_FILENO) ? 1 : 0) }
+        let status = io_wait(child)
+        #expect(status == 0, "the child ended with \(status)")
+        pipe.writer.write()
+        #expect(IOTest.run(reactor) { calls > 0 })
+    }
+
     @Test func theHandleOfAWatcherDoesNotKeepThemOpen() async {
         await #expect(processExitsWith: .success) {
             try DescriptorsOfAReactor.theHandleOfAWatcherDoesNotKeepThemOpen(IOTest.OwnProcess())

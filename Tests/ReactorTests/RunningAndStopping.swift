@@ -157,32 +157,6 @@ import Testing
         #expect(seen == ["once false", "startup true", "run true", "stopped true", "shutdown true"])
     }
 
-    @Test(.timeLimit(.minutes(15)))
-    func aStopFromAThreadEndsTheSleep() throws {
-        let reactor = try makeReactor()
-        let handle = reactor.handle
-        reactor.callLater(.seconds(3_600)) { Issue.record("an hour went by") }
-        for _ in 0..<20 {
-            reactor.callWhenRunning { DispatchQueue(label: "another thread").async { handle.stop() } }
-            try reactor.runUntilStopped()
-        }
-    }
-
-    @Test(.timeLimit(.minutes(15)))
-    func aStopFromAThreadBeforeTheRunEndsIt() throws {
-        let reactor = try makeReactor()
-        reactor.handle.stop()
-        try reactor.runUntilStopped()
-        // And no other.
-        var made = 0
-        reactor.callLater(.milliseconds(1)) {
-            made += 1
-            try reactor.stop()
-        }
-        try reactor.runUntilStopped()
-        #expect(made == 1)
-    }
-
     // MARK: Calls when running
 
     @Test(.timeLimit(.minutes(15)))
@@ -304,25 +278,6 @@ import Testing
         let handle = reactor.handle
         DispatchQueue(label: "another thread").async { handle.callFromThread {} }
         #expect(reactor.runOnce(timeout: .seconds(3_600)) == 1)
-    }
-
-    @Test func aStopFromAThreadEndsTheNextRunAlsoWhereSinglePassesComeBefore() throws {
-        let reactor = try IOTest.reactor()
-        reactor.handle.stop()
-        reactor.runOnce()
-        reactor.callLater(IOTest.longSleep) {
-            Issue.record("the run went on")
-            try reactor.stop()
-        }
-        #expect(try reactor.run() == .stopped)
-        // That one alone.
-        var calls = 0
-        reactor.callLater(.zero) {
-            calls += 1
-            try reactor.stop()
-        }
-        try reactor.run()
-        #expect(calls == 1)
     }
 
     @Test func aPassOfAShutdownTriggerWaits() throws {

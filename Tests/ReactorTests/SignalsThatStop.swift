@@ -95,9 +95,9 @@ import Testing
                 raiseHere(signal)
             }
             let trigger = reactor.addSystemEventTrigger(.after, .shutdown) { raiseHere(signal) }
+            // A program that goes on after its own stop has to know.
             let reason = try reactor.runOrExit()
-            // Which was first.
-            #expect(reason == .stopped)
+            #expect(reason == .signal(signal))
             trigger.cancel()
 
             var made = 0
@@ -107,6 +107,25 @@ import Testing
             }
             try reactor.runOrExit()
             #expect(made == 1)
+        }
+    }
+
+    /// No pass follows that could meet it.
+    @Test(arguments: both)
+    func aSignalWhileTheShutdownTriggersAreCalledIsTold(signal: Int32) async {
+        await #expect(processExitsWith: .success) { [signal] in
+            let reactor = try makeReactor()
+            var calls = 0
+            try reactor.addSignalWatcher(signal) { calls += 1 }
+            reactor.callLater(.zero) { try reactor.stop() }
+            reactor.addSystemEventTrigger(.after, .shutdown) { raiseHere(signal) }
+            let reason = try reactor.runOrExit()
+            #expect(reason == .signal(signal))
+            #expect(calls == 0)
+            // Who else watches it is told as ever, once, though it comes again.
+            raiseHere(signal)
+            for _ in 0..<3 { reactor.runOnce() }
+            #expect(calls == 1)
         }
     }
 

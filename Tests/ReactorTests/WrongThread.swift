@@ -100,7 +100,7 @@ import Testing
     }
 
     enum Property: String, CaseIterable, Codable {
-        case delayedCalls, readers, writers, signalWatchers, onFailure
+        case delayedCalls, readers, writers, signalWatchers, onFailure, isRunning, now
     }
 
     /// Properties have no call site to tell, but reading them while the owner changes them is as wrong.
@@ -110,7 +110,42 @@ import Testing
             try WrongThread.aPropertyStopsTheProgramWithItsName(IOTest.OwnProcess(), property)
         }
         let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
-        #expect(text.contains("Reactor.\(property)"))
+        #expect(text.contains("Reactor.\(property) ran on another thread"))
+    }
+
+    enum LoopingMethod: String, CaseIterable, Codable {
+        case start, stop, reset, changeInterval
+    }
+
+    @Test(arguments: LoopingMethod.allCases)
+    func aLoopingCallStopsTheProgramWithTheNameOfTheMethod(_ method: LoopingMethod) async throws {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [method] in
+            try WrongThread.aLoopingCallStopsTheProgramWithTheNameOfTheMethod(IOTest.OwnProcess(), method)
+        }
+        let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+        #expect(text.contains("LoopingCall.\(method) ran on another thread"))
+    }
+
+    private static func aLoopingCallStopsTheProgramWithTheNameOfTheMethod(
+        _ process: IOTest.OwnProcess,
+        _ method: LoopingMethod
+    ) throws {
+        let reactor = try IOTest.reactor()
+        let call = LoopingCall(on: reactor) {}
+        if method != .start { try call.start(every: .seconds(5)) }
+        let smuggled = IOTest.Smuggled(call)
+        let thread = IOTest.Thread {
+            let call = smuggled.value
+            switch method {
+            case .start: try? call.start(every: .seconds(5))
+            case .stop: call.stop()
+            case .reset: call.reset()
+            case .changeInterval: try? call.changeInterval(to: .seconds(6))
+            }
+        }
+        thread.join()
+        // The looping call does not keep it.
+        _ = reactor.backend
     }
 
     private static func aPropertyStopsTheProgramWithItsName(_ process: IOTest.OwnProcess, _ property: Property) throws {
@@ -123,6 +158,8 @@ import Testing
             case .writers: _ = reactor.writers
             case .signalWatchers: _ = reactor.signalWatchers
             case .onFailure: reactor.onFailure = { _ in }
+            case .isRunning: _ = reactor.isRunning
+            case .now: _ = reactor.now
             }
         }
         thread.join()

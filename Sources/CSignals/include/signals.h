@@ -14,7 +14,7 @@ int csignals_watch(int signum, int descriptor);
 // descriptor is not written to any more when this returns.
 void csignals_unwatch(int signum);
 
-// Whether the signal came since this was last asked.
+// Whether the signal came, to this process and not to the one that it was forked from, since this was last asked.
 bool csignals_take(int signum);
 
 // Whether the process ignores the signal.

@@ -111,6 +111,7 @@ public final class LoopingCall {
         now: Bool = true,
         whenStopped: ((Result<Void, any Error>) throws -> Void)? = nil
     ) throws(LoopingCallError) {
+        reactor?.checkThread(of: "LoopingCall.start")
         guard run == nil else { throw .alreadyRunning }
         guard interval >= .zero else { throw .negativeInterval(interval) }
         guard let reactor else { throw .reactorIsGone }
@@ -128,6 +129,7 @@ public final class LoopingCall {
     /// Ends it. `whenStopped` is told at once, or, from inside the callback or while its work is deferred, when that is
     /// over. Does nothing where it does not run.
     public func stop() {
+        reactor?.checkThread(of: "LoopingCall.stop")
         guard let run else { return }
         self.run = nil
         try? run.next?.cancel()
@@ -136,6 +138,7 @@ public final class LoopingCall {
 
     /// Counts the intervals from now on: the next call is due one interval from now. Does nothing where it does not run.
     public func reset() {
+        reactor?.checkThread(of: "LoopingCall.reset")
         guard let run, let reactor else { return }
         run.origin = reactor.now
         run.lastInterval = 0
@@ -144,6 +147,7 @@ public final class LoopingCall {
 
     /// Calls at another interval, counted from now on. Throws `LoopingCallError` where it is negative or nothing runs.
     public func changeInterval(to interval: Duration) throws(LoopingCallError) {
+        reactor?.checkThread(of: "LoopingCall.changeInterval")
         guard interval >= .zero else { throw .negativeInterval(interval) }
         guard run != nil else { throw .notRunning }
         self.interval = interval

@@ -19,7 +19,7 @@ public struct DelayedCall: Hashable {
         get { withCalls { $0.queue.payload(ticket)?.label } }
         nonmutating set {
             _ = withCalls { calls in
-                calls.owner.check("DelayedCall.label", .nowhere)
+                calls.owner.check("DelayedCall.label")
                 calls.queue.update(ticket) { $0.identity.label = newValue }
             }
         }
@@ -104,8 +104,8 @@ final class DelayedCalls {
     fileprivate let queue: TimerQueue<Call>
     private let clock: VirtualClock?
     private let door: Door
-    /// Told of each call that is added or given another deadline; for a host.
-    var whenChanged: (() -> Void)? {
+    /// Told the deadline of each call that is added or given another; for a host.
+    var whenChanged: ((UInt64) -> Void)? {
         didSet { isHosted = whenChanged != nil }
     }
     private var isHosted = false
@@ -136,15 +136,16 @@ final class DelayedCalls {
         let delay = delay.nanosecondsRoundedUp
         let identity = CallIdentity(delay: delay, name: name)
         let call = Call(callback: consume callback, identity: identity, registeredAt: site)
-        // Told before it is added: after that the ticket would be counted once more. Nothing is looked at until later.
-        if isHosted { tellHost() }
-        return DelayedCall(ticket: queue.add(consume call, deadline: deadline(after: delay)))
+        let deadline = deadline(after: delay)
+        // Told before it is added: after that the ticket would be counted once more.
+        if isHosted { tellHost(deadline) }
+        return DelayedCall(ticket: queue.add(consume call, deadline: deadline))
     }
 
     @inline(__always)
     fileprivate func reschedule(_ ticket: TimerQueue<Call>.Ticket, _ deadline: UInt64) -> Bool {
         let isPending = queue.reschedule(ticket, deadline: deadline)
-        if isHosted { tellHost() }
+        if isHosted, isPending { tellHost(deadline) }
         return isPending
     }
 
@@ -159,7 +160,7 @@ final class DelayedCalls {
     }
 
     @inline(never)
-    private func tellHost() { whenChanged?() }
+    private func tellHost(_ deadline: UInt64) { whenChanged?(deadline) }
 
     var pending: [DelayedCall] { queue.pending.map { DelayedCall(ticket: $0) } }
 

@@ -31,9 +31,12 @@ import CLibev
         /// Whether it will go off, or has gone off since it was last set.
         var isSet: Bool { armedAt != .max }
 
+        /// Whether it has gone off, and says so until it is set again.
+        func hasExpired(_ now: UInt64) -> Bool { armedAt <= now }
+
         /// Sees to it that a sleep ends no later than at `deadline`; `UInt64.max` asks for nothing.
         func set(_ deadline: UInt64, now: UInt64) {
-            let hasExpired = armedAt <= now
+            let hasExpired = hasExpired(now)
             guard deadline < armedAt || hasExpired else { return }
             guard hasExpired || deadline != .max else { return }
             armedAt = deadline
@@ -86,9 +89,12 @@ import CLibev
         /// Whether it will go off, or has gone off since it was last set.
         var isSet: Bool { armedAt != .max }
 
+        /// Whether it has gone off, and says so until it is set again.
+        func hasExpired(_ now: UInt64) -> Bool { armedAt <= now }
+
         /// Sees to it that a sleep ends no later than at `deadline`; `UInt64.max` asks for nothing.
         func set(_ deadline: UInt64, now: UInt64) {
-            let hasExpired = armedAt <= now
+            let hasExpired = hasExpired(now)
             guard deadline < armedAt || hasExpired else { return }
             unsafe ev_timer_stop(loop.pointer, timer)
             armedAt = deadline

@@ -55,12 +55,19 @@ import CLibev
     var whenChanged: (() -> Void)? {
         didSet { isHosted = whenChanged != nil }
     }
-    private var isHosted = false
+    var isHosted = false
+    /// Told when the wake-up was made unreadable; for a host, who sees no more of what it was sent for.
+    var whenWakeupCleared: (() -> Void)?
 
     /// Sources that were cancelled in this pass. libev may still hold their addresses, and their callbacks may be on
     /// the stack, so they are released only when the outermost pass is over.
-    private var retired: [AnyObject] = []
-    private var hasRetired = false
+    var retired: [AnyObject] = []
+    /// Sources that are suspended until the pass that called them is over, and which one that is by its depth. A host that
+    /// runs in their callbacks would see them ready for ever, if they were watched between the passes it makes. Once such
+    /// a callback has returned, its pass is as good as over: the nested ones have dispatched what was pending in it.
+    var suspended: [(source: IOSource, depth: Int)] = []
+    /// Whether there are such.
+    var hasRemains = false
 
     /// A loop that never runs, in which the backend's descriptor is looked up.
     private let scratch: OpaquePointer
@@ -103,18 +110,34 @@ import CLibev
     fileprivate func wakeUp() {
         unsafe dispatching = nil
         // In a child that was forked in this pass it is the parent's, who has yet to see it.
-        if forkGeneration == ForkWatch.generation { wakeup.clear() }
+        if !isForked { wakeup.clear() }
         signals.collect()
+        if isHosted, !isForked { tellCleared() }
         deliverSignals()
+    }
+
+    @inline(never)
+    private func tellCleared() {
+        wakeup.prepareToSleep()
+        whenWakeupCleared?()
     }
 
     @inline(never)
     private func deliverSignals() {
         while let source = signals.next() {
             hasDueSignals = signals.hasDue
+            // A host that runs in its callback is to see that there are others.
+            if hasDueSignals, isHosted { wakeup.send() }
             source.received()
         }
         hasDueSignals = false
+    }
+
+    /// Whether this source's signal has come; it is not delivered to it any more. What came for others stays due.
+    func takeSignal(of source: SignalSource) -> Bool {
+        signals.collect()
+        defer { hasDueSignals = signals.hasDue }
+        return signals.take(source)
     }
 
     func add(_ source: SignalSource) { signals.append(source) }
@@ -143,7 +166,15 @@ import CLibev
         if concerns.contains(.changes) {
             changedDescriptors.with { $0.removeAll(keepingCapacity: $0.capacity <= 4_096) }
         }
+        if concerns.contains(.rebuilding) { rebuildNow() }
         concerns.subtract([.changes, .rebuilding, .shared])
+    }
+
+    /// Has libev make its new set, which must not become standard input; what it finds ready stays pending.
+    private func rebuildNow() {
+        let fillers = Descriptor.occupyStandardNumbers()
+        defer { Descriptor.release(fillers) }
+        unsafe ev_run(pointer, EVRUN_NOWAIT.asInt32)
     }
 
     /// Left by epoll_ctl, when an event came for a number that is closed or is another file's: libev will rebuild the
@@ -172,7 +203,11 @@ import CLibev
     /// Calls each pending source: signals first, then descriptors, in the order of registration on one descriptor, readers before writers; in no
     /// defined order across descriptors.
     func dispatch() {
-        if hasDueSignals { deliverSignals() }
+        if hasDueSignals {
+            // Those that have come again since count once.
+            signals.collect()
+            deliverSignals()
+        }
         unsafe ev_invoke_pending(pointer)
         unsafe dispatching = nil
     }
@@ -194,56 +229,15 @@ import CLibev
         return depth > 1 ? beginNestedPass() : unsafe OuterPass(dispatching: nil)
     }
 
-    @inline(never)
-    private func beginNestedPass() -> OuterPass {
-        let outer = unsafe OuterPass(dispatching: dispatching)
-        if let watcher = unsafe dispatching { unsafe IOSource.of(watcher).suspend() }
-        unsafe dispatching = nil
-        return outer
-    }
-
     @inline(__always)
     func endPass(_ outer: OuterPass) {
         depth &-= 1
         if depth > 0 {
             endNestedPass(outer)
-        } else if hasRetired {
+        } else if hasRemains {
+            endSuspensions()
             releaseRetired()
         }
-    }
-
-    @inline(never)
-    private func endNestedPass(_ outer: OuterPass) {
-        if hasRetired { releaseRetiredOfNestedPass() }
-        unsafe dispatching = outer.dispatching
-        if let watcher = unsafe dispatching { unsafe IOSource.of(watcher).endSuspension() }
-    }
-
-    /// Those sources whose callbacks are not on the stack: a program that lives in a callback would keep all that it cancels.
-    /// libev holds none of them any more, and those on the stack are suspended.
-    private func releaseRetiredOfNestedPass() {
-        var released: [AnyObject] = []
-        retired.removeAll { source in
-            guard let source = source as? IOSource, !source.isSuspended else { return false }
-            released.append(source)
-            return true
-        }
-        hasRetired = !retired.isEmpty
-    }
-
-    /// What a nested pass has interrupted.
-    @safe struct OuterPass {
-        fileprivate let dispatching: UnsafeMutablePointer<ev_io>?
-    }
-
-    /// Their deinitialisers run code of the user's, which may come back here.
-    @inline(never)
-    private func releaseRetired() {
-        hasRetired = false
-        var sources: [AnyObject] = []
-        swap(&sources, &retired)
-        sources.removeAll(keepingCapacity: sources.capacity <= 4_096)
-        if retired.isEmpty { swap(&sources, &retired) }
     }
 
     /// To be called where what a descriptor is watched for changes, but not to nothing: in the next poll libev tells the kernel of the change, and aborts if the
@@ -268,13 +262,6 @@ import CLibev
 
     /// Whether it goes through all descriptors.
     var isRebuilding: Bool { concerns.contains(.rebuilding) }
-
-    /// Keeps a cancelled source until nothing can refer to it any more.
-    func retire(_ source: AnyObject) {
-        guard depth > 0 else { return }
-        retired.append(source)
-        hasRetired = true
-    }
 
     /// Takes a descriptor, whose last source was just closed, out of the kernel's set; see `Descriptor.remove`.
     func forgetInKernel(_ descriptor: Int32, unlessIsSame isSame: () -> Bool) {
@@ -310,9 +297,10 @@ import CLibev
 
     /// Whether there is an epoll set, and it is this process's: in a forked child it is still the parent's, until libev has
     /// made another.
-    private var isKernelSetOurs: Bool {
-        backend == .epoll && !concerns.contains(.shared) && forkGeneration == ForkWatch.generation
-    }
+    private var isKernelSetOurs: Bool { backend == .epoll && !concerns.contains(.shared) && !isForked }
+
+    /// Whether this process was forked, and no pass has noticed it yet.
+    var isForked: Bool { forkGeneration != ForkWatch.generation }
 
     /// Whether this process was forked since the last call; the kernel's state is then rebuilt at the next poll, as
     /// libev demands (`ev_loop_fork`).
@@ -343,6 +331,8 @@ import CLibev
         #if os(Linux)
             guard backend == .epoll else { return nil }
             if let host { return host.descriptor }
+            let fillers = Descriptor.occupyStandardNumbers()
+            defer { Descriptor.release(fillers) }
             let host = try HostDescriptor()
             // The wake-up itself too: it is to be seen before the first poll tells libev's set of it.
             guard host.watch(wakeup.descriptor), host.watch(backendDescriptor) else { throw .outOfDescriptors }

@@ -26,7 +26,8 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
     private let loop: EventLoop
     private let watcher: UnsafeMutablePointer<ev_io>
     private var isStarted = false
-    /// Whether its own callback makes a pass, in which it is not watched.
+    /// Whether its own callback makes a pass, in which it is not watched; with a host, until the pass is over that has
+    /// called it.
     private(set) var isSuspended = false
 
     init(
@@ -93,13 +94,14 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
 
     /// Before a pass that its callback makes: not watched, whatever that does to it.
     func suspend() {
+        guard !isSuspended else { return }
         isSuspended = true
         guard isStarted else { return }
         loop.noteChange(of: descriptor)
         unsafe ev_io_stop(loop.pointer, watcher)
     }
 
-    /// After that pass: watched again, unless it was stopped in it.
+    /// After that: watched again, unless it was stopped in it.
     func endSuspension() {
         isSuspended = false
         if isStarted { startWatcher() }

@@ -34,12 +34,22 @@ class SignalSource {
         loop.add(self)
     }
 
-    /// Ceases to watch for good; after the last one the disposition that was there comes back.
-    func close() {
-        guard isStarted else { return }
+    /// Ceases to watch, and is told at once of a signal that has come until then and that no pass has met yet. The others
+    /// who watch it, the next pass tells.
+    func closeAndReceive() {
+        let hasCome = loop.takeSignal(of: self)
+        // Not before the handler is gone could nothing come any more.
+        if close() || hasCome { received() }
+    }
+
+    /// Ceases to watch for good; after the last one the disposition that was there comes back. Tells whether the signal
+    /// has come before that, and nobody was told.
+    @discardableResult
+    func close() -> Bool {
+        guard isStarted else { return false }
         isStarted = false
         loop.remove(self)
-        SignalDispositions.release(signal)
+        return SignalDispositions.release(signal)
     }
 }
 
@@ -47,6 +57,8 @@ class SignalSource {
 struct SignalSources {
     private var started: [SignalSource] = []
     private var due: [SignalSource] = []
+    /// In which process of a line of forks they became due; in a child they are the parent's.
+    private var generation = ForkWatch.generation
     var hasDue: Bool { !due.isEmpty }
 
     mutating func append(_ source: SignalSource) { started.append(source) }
@@ -55,17 +67,32 @@ struct SignalSources {
 
     /// Sets those apart whose signal has come; `next` then gives them out one by one, in a nested pass as well.
     mutating func collect() {
+        forgetThoseOfParent()
         var came = [Bool?](repeating: nil, count: NSIG.asInt)
         for source in started {
             let signal = source.signal.asInt
             let hasCome = came[signal] ?? csignals_take(source.signal)
             came[signal] = hasCome
-            if hasCome { due.append(source) }
+            // One that a run has met at its end, and not delivered to the others, may have come again.
+            if hasCome, !due.contains(where: { $0 === source }) { due.append(source) }
         }
+    }
+
+    private mutating func forgetThoseOfParent() {
+        if generation != ForkWatch.generation { due = [] }
+        generation = ForkWatch.generation
+    }
+
+    /// Whether this one was due. It is not any more.
+    mutating func take(_ source: SignalSource) -> Bool {
+        let count = due.count
+        due = due.filter { $0 !== source }
+        return due.count < count
     }
 
     /// The next that is due, and was not stopped since.
     mutating func next() -> SignalSource? {
+        forgetThoseOfParent()
         due = due.filter { $0.isStarted }
         return due.isEmpty ? nil : due.removeFirst()
     }
@@ -104,12 +131,15 @@ enum SignalDispositions {
         if let failure { throw failure }
     }
 
-    static func release(_ signal: Int32) {
+    /// Tells whether the signal has come, where this was the last.
+    static func release(_ signal: Int32) -> Bool {
         watched.withLock { table in
-            guard var entry = table[signal.asInt] else { return }
+            guard var entry = table[signal.asInt] else { return false }
             entry.count -= 1
             table[signal.asInt] = entry.count == 0 ? nil : entry
-            if entry.count == 0 { csignals_unwatch(signal) }
+            guard entry.count == 0 else { return false }
+            csignals_unwatch(signal)
+            return csignals_take(signal)
         }
     }
 

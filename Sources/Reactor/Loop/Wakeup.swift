@@ -20,7 +20,7 @@ final class Wakeup: Sendable {
     /// Where to write: the same, or the pipe's other end.
     let input: Int32
     /// Whether somebody sleeps, or is about to. A wake-up is a system call, and is made for no one else.
-    private let isAwaited = Atomic<Bool>(false)
+    private let awaited = Atomic<Bool>(false)
 
     /// Throws `ReactorError.outOfDescriptors`.
     init() throws(ReactorError) {
@@ -39,14 +39,17 @@ final class Wakeup: Sendable {
     /// What the sleeper is to find must be there already. The sleeper looks for it after `prepareToSleep`: so either that finds it, or
     /// this finds the sleeper (both sides store before they load, in one order of all).
     func send() {
-        if isAwaited.exchange(false, ordering: .sequentiallyConsistent) { write() }
+        if awaited.exchange(false, ordering: .sequentiallyConsistent) { write() }
     }
 
     /// From now on `send` writes, once.
-    func prepareToSleep() { isAwaited.store(true, ordering: .sequentiallyConsistent) }
+    func prepareToSleep() { awaited.store(true, ordering: .sequentiallyConsistent) }
+
+    /// Whether `send` would write. For the sleeper.
+    var isAwaited: Bool { awaited.load(ordering: .sequentiallyConsistent) }
 
     /// Nobody sleeps any more.
-    func endSleep() { isAwaited.store(false, ordering: .relaxed) }
+    func endSleep() { awaited.store(false, ordering: .relaxed) }
 
     /// Makes the descriptor unreadable.
     func clear() {

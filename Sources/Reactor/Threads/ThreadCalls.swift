@@ -15,6 +15,7 @@ final class ThreadCalls<Call: ~Copyable & Sendable>: Sendable {
     /// What a pass has taken and not made yet: the reactor's thread's.
     private let due = ThreadOwned(ChunkedQueue<Call>())
     private let wakeup: Wakeup
+    private let runs = Atomic<Int>(0)
 
     init(wakeup: Wakeup) { self.wakeup = wakeup }
 
@@ -52,6 +53,12 @@ final class ThreadCalls<Call: ~Copyable & Sendable>: Sendable {
             return due.count
         }
     }
+
+    /// How many runs of the reactor are over, by which a stop knows whom it was meant for. Any thread.
+    var runsOver: Int { runs.load(ordering: .acquiring) }
+
+    /// A run is over. For the reactor's thread.
+    func runEnded() { runs.add(1, ordering: .releasing) }
 
     /// The first of those that are due.
     @inline(__always)

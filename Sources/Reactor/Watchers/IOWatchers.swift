@@ -291,7 +291,7 @@ private final class WatchedDescriptor {
     let isAlwaysReady: Bool
     var registrations: [IORegistration] = []
     var isActive: Bool { registrations.contains { $0.isActive } }
-    var awaitsSomething: Bool { registrations.contains { $0.isActive && !$0.events.isEmpty } }
+    var awaitsSomething: Bool { registrations.contains { $0.isActive && !$0.isSuspended && !$0.events.isEmpty } }
 
     init(descriptor: Int32, identity: FileIdentity, isAlwaysReady: Bool) {
         self.descriptor = descriptor
