@@ -1,3 +1,6 @@
+// For pthread_getattr_np.
+#define _GNU_SOURCE
+
 #include "traceback.h"
 
 #include <errno.h>
@@ -7,18 +10,42 @@
 #include <string.h>
 #include <time.h>
 
-#if defined(__GLIBC__) || defined(__APPLE__)
+#if defined(__GLIBC__)
+#include <unwind.h>
+#elif defined(__APPLE__)
 #include <execinfo.h>
 #endif
 
 // One sample at a time, for all the watchdogs of the process.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static void *frames[ctraceback_limit];
+static uintptr_t frames[ctraceback_limit];
 static int frame_count;
+static ctraceback_stack stack;
 // Numbers the samples: what was asked for, and what was taken. A thread may answer late, when nobody waits any more.
 static atomic_uint asked, taken;
 static _Atomic(pthread_t) sampled;
 static struct sigaction previous;
+
+#if defined(__GLIBC__)
+ctraceback_stack ctraceback_own_stack(void) {
+    ctraceback_stack stack = {0, 0};
+    pthread_attr_t attributes;
+    void *begin;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return stack;
+    if (pthread_attr_getstack(&attributes, &begin, &size) == 0) {
+        stack.begin = (uintptr_t)begin;
+        stack.end = stack.begin + size;
+    }
+    pthread_attr_destroy(&attributes);
+    return stack;
+}
+#else
+// Not needed: frame pointers are what backtrace goes by, or nothing is sampled.
+ctraceback_stack ctraceback_own_stack(void) {
+    return (ctraceback_stack){0, 0};
+}
+#endif
 
 #if defined(__GLIBC__) || defined(__APPLE__)
 // The signal was the program's own.
@@ -29,22 +56,72 @@ static void hand_on(int signum, siginfo_t *info, void *context) {
         previous.sa_handler(signum);
 }
 
+#if defined(__GLIBC__)
+// DWARF's number of the register.
+#if defined(__x86_64__)
+enum { frame_pointer = 6 };
+#elif defined(__aarch64__)
+enum { frame_pointer = 29 };
+#endif
+
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *frame) {
+    if (frame_count == ctraceback_limit) return _URC_END_OF_STACK;
+    frames[frame_count++] = _Unwind_GetIP(context);
+#if defined(__x86_64__) || defined(__aarch64__)
+    *(uintptr_t *)frame = _Unwind_GetGR(context, frame_pointer);
+#endif
+    return _URC_NO_REASON;
+}
+
+// Functions that cannot throw, as Swift's that call nothing but C's clock_gettime, have no unwind tables in release builds,
+// and end the walk by these; Swift's have frame pointers, though. What else is in the frame pointer when a function of
+// another language has it for its own use is looked at only where it is an address on the stack, and further up than the
+// one before.
+__attribute__((no_sanitize("address", "thread"))) static void follow_frame_pointers(uintptr_t frame) {
+    uintptr_t least = (uintptr_t)__builtin_frame_address(0);
+    // It may be on another one, of the program's own making.
+    if (least < stack.begin || least >= stack.end) return;
+    while (frame_count < ctraceback_limit && frame >= least && frame % sizeof frame == 0) {
+        if (frame > stack.end - 2 * sizeof frame) return;
+        const uintptr_t *words = (const uintptr_t *)frame;
+        if (words[1] == 0) return;
+        frames[frame_count++] = words[1];
+        least = frame + 1;
+        frame = words[0];
+    }
+}
+
+// By the unwind tables first: system calls and libev have no frame pointers. Loaded by an earlier call, the unwinder
+// neither allocates nor locks.
+static inline __attribute__((always_inline)) void note_frames(void) {
+    uintptr_t frame = 0;
+    frame_count = 0;
+    _Unwind_Backtrace(note_frame, &frame);
+    follow_frame_pointers(frame);
+}
+#else
+static inline __attribute__((always_inline)) void note_frames(void) {
+    frame_count = backtrace((void **)frames, ctraceback_limit);
+}
+#endif
+
 static void handle(int signum, siginfo_t *info, void *context) {
     if (!pthread_equal(pthread_self(), atomic_load(&sampled))) return hand_on(signum, info, context);
     unsigned number = atomic_load(&asked);
     if (atomic_load(&taken) == number) return;
     int error = errno;
-    // By the unwind tables: system calls and libev have no frame pointers. Loaded by an earlier call, it neither
-    // allocates nor locks.
-    frame_count = backtrace(frames, ctraceback_limit);
+    note_frames();
     atomic_store(&taken, number);
     errno = error;
 }
 
-int ctraceback_sample(pthread_t thread, ctraceback_ask ask, void *context, uintptr_t *addresses) {
+int ctraceback_sample(
+    pthread_t thread, ctraceback_stack of, ctraceback_ask ask, void *context, uintptr_t *addresses
+) {
     pthread_mutex_lock(&lock);
     int count = 0;
-    backtrace(frames, 1);
+    stack = of;
+    note_frames();
     // Of the signals, the one that nobody misses: it is ignored unless it is caught.
     struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_RESTART | SA_SIGINFO}, current;
     sigemptyset(&action.sa_mask);
@@ -67,8 +144,10 @@ int ctraceback_sample(pthread_t thread, ctraceback_ask ask, void *context, uintp
     return count;
 }
 #else
-int ctraceback_sample(pthread_t thread, ctraceback_ask ask, void *context, uintptr_t *addresses) {
-    (void)thread, (void)ask, (void)context, (void)addresses;
+int ctraceback_sample(
+    pthread_t thread, ctraceback_stack of, ctraceback_ask ask, void *context, uintptr_t *addresses
+) {
+    (void)thread, (void)of, (void)ask, (void)context, (void)addresses;
     return 0;
 }
 #endif

@@ -142,8 +142,28 @@ import Testing
             } else {
                 #expect(text.contains("Stuck callback: a delayed call (Main.swift:14, after 0.0 s) has held the loop "))
                 // Where it is, and not where it began.
-                #expect(text.contains("  dawdle(reading:) "))
+                #expect(text.contains("  dawdle(reading:askingForTheTime:) "))
             }
+        }
+
+        /// In a release build some functions have no unwind tables; the one that asks for the time is such a one.
+        @Test func theCallersOfAFunctionWithoutUnwindTablesAreShownToo() async throws {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+                let reactor = try Reactor(backend: backendUnderTest())
+                reactor.tracebacks = .full
+                reactor.stuckCallbackLimit = .milliseconds(20)
+                var ends: [Int32] = [0, 0]
+                try #require(unsafe pipe(&ends) == 0)
+                let original = dup(STDERR_FILENO)
+                dup2(ends[1], STDERR_FILENO)
+                var text = ""
+                reactor.callLater(.zero) { text = dawdle(reading: ends[0], askingForTheTime: 100_000) }
+                reactor.runOnce()
+                unsafe write(original, text, text.utf8.count)
+            }
+            let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+            #expect(text.contains("  dawdle(reading:askingForTheTime:) "))
+            #expect(text.contains("  Reactor.runOnce("))
         }
 
         /// A thread that waits to be asked where it is may end meanwhile, and so does then the one that asks.
@@ -197,12 +217,13 @@ import Testing
 
 /// Until its own name can be read from `descriptor`, or half a minute has passed. Returns all that could be read.
 @inline(never)
-private func dawdle(reading descriptor: Int32) -> String {
+private func dawdle(reading descriptor: Int32, askingForTheTime times: Int = 1) -> String {
     let end = ReactorInstant.machineNow.advanced(by: .seconds(30))
     var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     var text = ""
     // Nothing that allocates in between: from within the address sanitizer's own functions the stack cannot be walked.
     while ReactorInstant.machineNow < end {
+        for _ in 1..<times { _ = ReactorInstant.machineNow }
         guard unsafe poll(&request, 1, 0) == 1 else { continue }
         text += readText(descriptor)
         if text.contains("dawdle(") { break }

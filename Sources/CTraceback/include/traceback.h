@@ -36,13 +36,23 @@ void ctraceback_disarm(ctraceback_armed previous);
 // not recorded, or too many others were since.
 int ctraceback_take(ctraceback_recorder *recorder, const void *error, uintptr_t *addresses);
 
+// Where a thread's stack lies; empty where that is not known.
+typedef struct {
+    uintptr_t begin, end;
+} ctraceback_stack;
+
+// The calling thread's. May allocate.
+ctraceback_stack ctraceback_own_stack(void);
+
 // Sends the signal to the thread that is to be sampled, and sees to it that it does not end meanwhile; false where it may
 // have ended already.
 typedef bool (*ctraceback_ask)(void *context, int signum);
 
-// Where `thread`, another than this one, is right now: the same for it, from the signal handler (SIGURG's, for the
+// Where `thread`, another than this one and with this stack, is right now: the same for it, from the signal handler (SIGURG's, for the
 // moment) in which it is asked, by `ask`. A system call in which it sleeps ends with EINTR where that is not begun again by
 // itself, as after any signal. 0 where it does not answer within a second.
-int ctraceback_sample(pthread_t thread, ctraceback_ask ask, void *context, uintptr_t *addresses);
+int ctraceback_sample(
+    pthread_t thread, ctraceback_stack stack, ctraceback_ask ask, void *context, uintptr_t *addresses
+);
 
 #endif

@@ -24,6 +24,7 @@ final class Watchdog<Work: Sendable>: Sendable {
     private let report: @Sendable (Work, _ elapsed: UInt64) -> Void
     private let reportPlace: @Sendable (_ addresses: [UInt]) -> Bool
     private let watched = pthread_self()
+    private let stack = ctraceback_own_stack()
     /// In a forked child there is no thread, which may have had the lock.
     private let generation = ForkWatch.generation
 
@@ -119,7 +120,7 @@ final class Watchdog<Work: Sendable>: Sendable {
         }
         let addresses = unsafe [UInt](unsafeUninitializedCapacity: ctraceback_limit) { addresses, count in
             let context = unsafe Unmanaged.passUnretained(question).toOpaque()
-            unsafe count = ctraceback_sample(watched, askQuestion, context, addresses.baseAddress).asInt
+            unsafe count = ctraceback_sample(watched, stack, askQuestion, context, addresses.baseAddress).asInt
         }
         return question.wasAsked ? addresses : nil
     }
