@@ -1,5 +1,7 @@
 // For pthread_getattr_np.
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 
 #include "traceback.h"
 
@@ -16,10 +18,16 @@
 #include <execinfo.h>
 #endif
 
+// What is found on a stack.
+struct walk {
+    int count;
+    uintptr_t addresses[ctraceback_limit];
+    uintptr_t frame;
+};
+
 // One sample at a time, for all the watchdogs of the process.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uintptr_t frames[ctraceback_limit];
-static int frame_count;
+static struct walk found;
 static ctraceback_stack stack;
 // Numbers the samples: what was asked for, and what was taken. A thread may answer late, when nobody waits any more.
 static atomic_uint asked, taken;
@@ -64,12 +72,15 @@ enum { frame_pointer = 6 };
 enum { frame_pointer = 29 };
 #endif
 
-static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *frame) {
-    if (frame_count == ctraceback_limit) return _URC_END_OF_STACK;
-    frames[frame_count++] = _Unwind_GetIP(context);
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *argument) {
+    struct walk *walk = argument;
+    uintptr_t address = _Unwind_GetIP(context);
 #if defined(__x86_64__) || defined(__aarch64__)
-    *(uintptr_t *)frame = _Unwind_GetGR(context, frame_pointer);
+    walk->frame = _Unwind_GetGR(context, frame_pointer);
 #endif
+    // The outermost one is called by nobody.
+    if (address == 0 || walk->count == ctraceback_limit) return _URC_END_OF_STACK;
+    walk->addresses[walk->count++] = address;
     return _URC_NO_REASON;
 }
 
@@ -77,31 +88,34 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *fra
 // and end the walk by these; Swift's have frame pointers, though. What else is in the frame pointer when a function of
 // another language has it for its own use is looked at only where it is an address on the stack, and further up than the
 // one before.
-__attribute__((no_sanitize("address", "thread"))) static void follow_frame_pointers(uintptr_t frame) {
-    uintptr_t least = (uintptr_t)__builtin_frame_address(0);
+__attribute__((no_sanitize("address", "thread"))) static void follow_frame_pointers(
+    struct walk *walk, ctraceback_stack stack
+) {
+    uintptr_t least = (uintptr_t)__builtin_frame_address(0), frame = walk->frame;
     // It may be on another one, of the program's own making.
     if (least < stack.begin || least >= stack.end) return;
-    while (frame_count < ctraceback_limit && frame >= least && frame % sizeof frame == 0) {
+    while (walk->count < ctraceback_limit && frame >= least && frame % sizeof frame == 0) {
         if (frame > stack.end - 2 * sizeof frame) return;
         const uintptr_t *words = (const uintptr_t *)frame;
         if (words[1] == 0) return;
-        frames[frame_count++] = words[1];
+        walk->addresses[walk->count++] = words[1];
         least = frame + 1;
         frame = words[0];
     }
 }
 
-// By the unwind tables first: system calls and libev have no frame pointers. Loaded by an earlier call, the unwinder
-// neither allocates nor locks.
-static inline __attribute__((always_inline)) void note_frames(void) {
-    uintptr_t frame = 0;
-    frame_count = 0;
-    _Unwind_Backtrace(note_frame, &frame);
-    follow_frame_pointers(frame);
+// By the unwind tables first: system calls and libev have no frame pointers. Loaded by an earlier call, the unwinder does not
+// allocate.
+static inline __attribute__((always_inline)) void take(struct walk *walk, ctraceback_stack stack) {
+    walk->count = 0;
+    walk->frame = 0;
+    _Unwind_Backtrace(note_frame, walk);
+    follow_frame_pointers(walk, stack);
 }
 #else
-static inline __attribute__((always_inline)) void note_frames(void) {
-    frame_count = backtrace((void **)frames, ctraceback_limit);
+static inline __attribute__((always_inline)) void take(struct walk *walk, ctraceback_stack stack) {
+    (void)stack;
+    walk->count = backtrace((void **)walk->addresses, ctraceback_limit);
 }
 #endif
 
@@ -110,8 +124,13 @@ static void handle(int signum, siginfo_t *info, void *context) {
     unsigned number = atomic_load(&asked);
     if (atomic_load(&taken) == number) return;
     int error = errno;
-    note_frames();
-    atomic_store(&taken, number);
+    // Its own until it is done: it may be so late that the next sample is being taken.
+    struct walk walk;
+    take(&walk, stack);
+    if (atomic_load(&asked) == number && atomic_load(&taken) != number) {
+        found = walk;
+        atomic_store(&taken, number);
+    }
     errno = error;
 }
 
@@ -121,7 +140,8 @@ int ctraceback_sample(
     pthread_mutex_lock(&lock);
     int count = 0;
     stack = of;
-    note_frames();
+    struct walk first;
+    take(&first, (ctraceback_stack){0, 0});
     // Of the signals, the one that nobody misses: it is ignored unless it is caught.
     struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_RESTART | SA_SIGINFO}, current;
     sigemptyset(&action.sa_mask);
@@ -133,13 +153,13 @@ int ctraceback_sample(
             for (int i = 0; i < 1000 && atomic_load(&taken) != number; i++) nanosleep(&pause, 0);
             // The first two are the handler's own, and what the system puts below it. Where it was in the middle of a
             // call, there may be no others.
-            if (atomic_load(&taken) == number && frame_count > 2) count = frame_count - 2;
+            if (atomic_load(&taken) == number && found.count > 2) count = found.count - 2;
         }
         // Answered or not, it is not answered any more.
         atomic_store(&taken, number);
         if (sigaction(SIGURG, 0, &current) == 0 && current.sa_sigaction == handle) sigaction(SIGURG, &previous, 0);
     }
-    memcpy(addresses, frames + 2, count * sizeof *addresses);
+    memcpy(addresses, found.addresses + 2, count * sizeof *addresses);
     pthread_mutex_unlock(&lock);
     return count;
 }

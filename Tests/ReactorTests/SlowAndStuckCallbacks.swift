@@ -215,10 +215,11 @@ import Testing
     }
 }
 
-/// Until its own name can be read from `descriptor`, or half a minute has passed. Returns all that could be read.
+/// Until its own name can be read from `descriptor`, or four minutes have passed: under the address sanitizer the first name
+/// takes a busy machine half a minute to look up. Returns all that could be read.
 @inline(never)
 private func dawdle(reading descriptor: Int32, askingForTheTime times: Int = 1) -> String {
-    let end = ReactorInstant.machineNow.advanced(by: .seconds(30))
+    let end = ReactorInstant.machineNow.advanced(by: .seconds(240))
     var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     var text = ""
     // Nothing that allocates in between: from within the address sanitizer's own functions the stack cannot be walked.
