@@ -19,10 +19,11 @@ func ring(_ round: Round, of kind: Int) throws {
 func prepareRing(_ round: Round, on reactor: Reactor, of kind: Int) throws -> () throws -> Void {
     let pairs = openPairs(round, kind: kind)
     let ring = Ring(reactor, tokens: round.operations)
-    for index in 0..<round.size {
-        let station = Station(ring, source: pairs[index].reader, target: pairs[(index + 1) % round.size].writer)
-        try reactor.addReader(station.source) { station.tokenArrived() }
+    // All first, as the peers in C have theirs: one beside the other.
+    let stations = pairs.indices.map { index in
+        Station(ring, source: pairs[index].reader, target: pairs[(index + 1) % round.size].writer)
     }
+    for station in stations { try reactor.addReader(station.source) { station.tokenArrived() } }
     reactor.runOnce()
     return {
         for number in 0..<round.active { ring.send(pairs[number * (round.size / round.active)].writer) }
@@ -114,6 +115,7 @@ private final class Station {
         self.target = target
     }
 
+    @inline(__always)
     func tokenArrived() {
         ring.receive(source)
         ring.send(target)

@@ -17,6 +17,7 @@ import CLibev
     let backend: ReactorBackend
     let pointer: OpaquePointer
     let wakeup: Wakeup
+    let slots = IOSlots()
     private let wakeupWatcher: UnsafeMutablePointer<ev_io>
     private var signals = SignalSources()
     private var hasDueSignals = false
@@ -26,7 +27,10 @@ import CLibev
 
     /// The source whose callback is on the stack, if one is, for `pass` when it is nested. No reference is kept: a
     /// cancelled source lives in `retired` until the outermost pass is over.
-    var dispatching: UnsafeMutablePointer<ev_io>?
+    var dispatching: IOSlots.Slot?
+
+    /// To whom sources that are ready are handed. No reference is kept, and so none is counted at an event.
+    private(set) var receiver: Unmanaged<AnyObject>?
 
     /// How many passes are under way: 0 outside of any, more than 1 inside a nested one.
     private(set) var depth = 0
@@ -93,6 +97,7 @@ import CLibev
         unsafe self.scratch = scratch
         unsafe wakeupWatcher = .allocate(capacity: 1)
         unsafe ev_set_invoke_pending_cb(loop, { _ in })
+        unsafe ev_set_userdata(loop, Unmanaged.passUnretained(self).toOpaque())
         // Of a higher priority than all others: signals come before descriptors.
         unsafe clibev_io_init(wakeupWatcher, wakeupTrampoline, wakeup.descriptor, IOEvents.read.rawValue, 1)
         unsafe wakeupWatcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()
@@ -105,6 +110,9 @@ import CLibev
         unsafe ev_loop_destroy(scratch)
         unsafe ev_loop_destroy(pointer)
     }
+
+    /// Hands sources that are ready to `receiver`, which has to live as long as they do.
+    func deliver(to receiver: AnyObject) { unsafe self.receiver = Unmanaged.passUnretained(receiver) }
 
     /// The wake-up's own callback.
     fileprivate func wakeUp() {

@@ -12,41 +12,49 @@ struct IOEvents: OptionSet {
     fileprivate var priority: Int32 { self == .write ? -1 : 0 }
 }
 
-/// What libev calls for a source that is ready: the loop, the watcher and the events; see `IOSource.deliver`.
+/// What libev calls for a source that is ready: the loop, the watcher and the events; see `ReadySource.deliver`.
 typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
 
-/// One `ev_io`: a descriptor and what it is watched for. What is to happen then, a subclass says with its trampoline.
+/// One `ev_io`: a descriptor and what it is watched for. What is to happen then, its trampoline says.
 ///
-/// A C function for each subclass, and not a method to override: the call through the class's table is one more jump that
-/// the processor cannot foresee, and took a quarter of the instructions that an event costs here. It is a function marked
-/// as always inline, and not a closure, of which the optimizer makes two.
+/// A C function for each kind of source, and not a method to override: the call through the class's table is one more jump
+/// that the processor cannot foresee, and took a quarter of the instructions that an event costs here. It is a function
+/// marked as always inline, and not a closure, of which the optimizer makes two.
 @safe class IOSource {
     let descriptor: Int32
     private(set) var events: IOEvents
     private let loop: EventLoop
-    private let watcher: UnsafeMutablePointer<ev_io>
+    private let slot: IOSlots.Slot
     private var isStarted = false
     /// Whether its own callback makes a pass, in which it is not watched; with a host, until the pass is over that has
     /// called it.
     private(set) var isSuspended = false
 
+    /// - Parameter callback: what `ReadySource.call` calls, for a trampoline that does.
     init(
         loop: EventLoop,
         descriptor: Int32,
         events: IOEvents,
-        trampoline: IOTrampoline = { _, _, _ in }
+        trampoline: IOTrampoline = { _, _, _ in },
+        callback: @escaping () throws -> Void = {}
     ) {
         self.loop = loop
         self.descriptor = descriptor
         self.events = events
-        unsafe watcher = .allocate(capacity: 1)
+        unsafe slot = loop.slots.take()
+        unsafe slot.initialize(to: IOSlot(callback))
         unsafe clibev_io_init(watcher, trampoline, descriptor, events.rawValue, events.priority)
         unsafe watcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()
     }
 
     deinit {
         unsafe ev_io_stop(loop.pointer, watcher)
-        unsafe watcher.deallocate()
+        unsafe slot.deinitialize(count: 1)
+        unsafe loop.slots.giveBack(slot)
+    }
+
+    private var watcher: UnsafeMutablePointer<ev_io> {
+        unsafe UnsafeMutableRawPointer(slot).assumingMemoryBound(to: ev_io.self)
     }
 
     var isActive: Bool { isStarted }
@@ -87,9 +95,9 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
         loop.retire(self)
     }
 
-    /// The source to which a libev watcher belongs.
-    static func of(_ watcher: UnsafeMutablePointer<ev_io>) -> IOSource {
-        unsafe Unmanaged<IOSource>.fromOpaque(watcher.pointee.data).takeUnretainedValue()
+    /// The source to which a slot belongs.
+    static func of(_ slot: IOSlots.Slot) -> IOSource {
+        unsafe Unmanaged<IOSource>.fromOpaque(slot.pointee.watcher.data).takeUnretainedValue()
     }
 
     /// Before a pass that its callback makes: not watched, whatever that does to it.
@@ -106,23 +114,42 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
         isSuspended = false
         if isStarted { startWatcher() }
     }
+}
 
-    /// What a subclass's trampoline is made of: calls `body`, which may do anything, `close()` included, with the source.
-    /// `loop` tells what its loop is.
-    ///
-    /// No reference is taken: whoever cancels the source in its own callback leaves it with the loop, which keeps it until
-    /// the pass is over. `type` must be the source's class.
+/// A source that libev has found ready, for as long as its trampoline runs.
+///
+/// No reference to it is taken: whoever closes the source in its own callback leaves it with the loop, which keeps it until
+/// the pass is over.
+@safe struct ReadySource {
+    private let slot: IOSlots.Slot
+
+    /// What a trampoline is made of: calls `body`, which may do anything, closing the source included, with the loop's
+    /// receiver and the source. `type` must be the receiver's class.
     @inline(__always)
-    static func deliver<Source: IOSource>(
+    static func deliver<Receiver: AnyObject>(
+        _ loop: UInt,
         _ watcher: UInt,
-        to type: Source.Type,
-        _ loop: (Source) -> EventLoop,
-        _ body: (Source) -> Void
+        to type: Receiver.Type,
+        _ body: (Receiver, ReadySource) -> Void
     ) {
-        let watcher = unsafe UnsafeMutablePointer<ev_io>(bitPattern: watcher).unsafelyUnwrapped
-        unsafe Unmanaged<Source>.fromOpaque(watcher.pointee.data.unsafelyUnwrapped)._withUnsafeGuaranteedRef { source in
-            unsafe loop(source).dispatching = watcher
-            body(source)
+        let slot = unsafe IOSlots.Slot(bitPattern: watcher).unsafelyUnwrapped
+        let loop = unsafe ev_userdata(OpaquePointer(bitPattern: loop)).unsafelyUnwrapped
+        unsafe Unmanaged<EventLoop>.fromOpaque(loop)._withUnsafeGuaranteedRef { loop in
+            unsafe loop.dispatching = unsafe slot
+            unsafe loop.receiver.unsafelyUnwrapped._withUnsafeGuaranteedRef { receiver in
+                body(unsafe unsafeDowncast(receiver, to: type), unsafe ReadySource(slot: slot))
+            }
         }
+    }
+
+    /// Calls the source's callback.
+    @inline(__always)
+    func call() throws { try unsafe slot.pointee.call() }
+
+    /// The source itself. It lies on other lines of the cache than what is called.
+    @inline(__always)
+    func with<Source: IOSource, Result>(_ type: Source.Type, _ body: (Source) throws -> Result) rethrows -> Result {
+        let source = unsafe Unmanaged<Source>.fromOpaque(slot.pointee.watcher.data.unsafelyUnwrapped)
+        return try unsafe source._withUnsafeGuaranteedRef(body)
     }
 }

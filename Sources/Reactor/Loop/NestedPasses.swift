@@ -1,11 +1,9 @@
-import CLibev
-
 /// Passes inside of passes: which sources do not take part in them, and when those that were cancelled can go.
 extension EventLoop {
     @inline(never)
     func beginNestedPass() -> OuterPass {
         let outer = unsafe OuterPass(dispatching: dispatching)
-        if let watcher = unsafe dispatching { unsafe IOSource.of(watcher).suspend() }
+        if let slot = unsafe dispatching { unsafe IOSource.of(slot).suspend() }
         unsafe dispatching = nil
         return outer
     }
@@ -17,8 +15,8 @@ extension EventLoop {
             releaseRetiredOfNestedPass()
         }
         unsafe dispatching = outer.dispatching
-        guard let watcher = unsafe dispatching else { return }
-        let source = unsafe IOSource.of(watcher)
+        guard let slot = unsafe dispatching else { return }
+        let source = unsafe IOSource.of(slot)
         guard isHosted else { return source.endSuspension() }
         guard suspended.last?.source !== source else { return }
         suspended.append((source, depth))
@@ -48,7 +46,7 @@ extension EventLoop {
 
     /// What a nested pass has interrupted.
     @safe struct OuterPass {
-        let dispatching: UnsafeMutablePointer<ev_io>?
+        let dispatching: IOSlots.Slot?
     }
 
     /// Their deinitialisers run code of the user's, which may come back here.

@@ -1,35 +1,29 @@
 /// What the loop knows of a watcher, and what the reactor keeps of it until it is cancelled.
-///
-/// Its last properties, and the callback that a subclass has after them, are what an event needs: they lie together,
-/// since where there are many watchers each line of the cache that an event touches comes from memory.
 class IORegistration: IOSource {
     fileprivate final let keepsAfterFailure: Bool
     /// Among all in the order of registration.
     final var position: Int
     final let watcher: IOWatcher
     final let watchers: IOWatchers
-    /// `IOSource`'s own lies on another line.
-    fileprivate final let nearLoop: EventLoop
-    fileprivate final let door: Door
 
-    init(
+    fileprivate init(
         _ watcher: IOWatcher,
         _ position: Int,
         _ watchers: IOWatchers,
         _ keepsAfterFailure: Bool,
-        _ trampoline: IOTrampoline
+        _ trampoline: IOTrampoline,
+        _ callback: @escaping () throws -> Void = {}
     ) {
         self.watcher = watcher
         self.position = position
         self.watchers = watchers
-        self.nearLoop = watchers.loop
-        self.door = watchers.door
         self.keepsAfterFailure = keepsAfterFailure
         super.init(
             loop: watchers.loop,
             descriptor: watcher.descriptor,
             events: IOEvents(watcher.interest),
-            trampoline: trampoline
+            trampoline: trampoline,
+            callback: callback
         )
     }
 }
@@ -38,60 +32,6 @@ class IORegistration: IOSource {
 enum WatcherCallback {
     case withReadiness((Readiness) throws -> Void)
     case plain(() throws -> Void)
-}
-
-@inline(__always)
-private func readinessTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
-    IOSource.deliver(watcher, to: ReadinessRegistration.self, \.nearLoop) { $0.ready(IOEvents(rawValue: events)) }
-}
-
-/// A watcher whose callback gets the readiness.
-final class ReadinessRegistration: IORegistration {
-    private let callback: (Readiness) throws -> Void
-
-    init(
-        _ watcher: IOWatcher,
-        _ position: Int,
-        _ watchers: IOWatchers,
-        _ keepsAfterFailure: Bool,
-        _ callback: @escaping (Readiness) throws -> Void
-    ) {
-        self.callback = callback
-        super.init(watcher, position, watchers, keepsAfterFailure, readinessTrampoline)
-    }
-
-    @inline(__always)
-    fileprivate func ready(_ events: IOEvents) {
-        guard !events.contains(.error) else { return watchers.refused(descriptor) }
-        door.enter(self, Readiness(watcher: watcher, events: events))
-    }
-}
-
-@inline(__always)
-private func plainTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
-    IOSource.deliver(watcher, to: PlainRegistration.self, \.nearLoop) { $0.ready(IOEvents(rawValue: events)) }
-}
-
-/// A watcher whose callback gets nothing: a wrapper of its closure would cost a call at each event.
-final class PlainRegistration: IORegistration {
-    private let callback: () throws -> Void
-
-    init(
-        _ watcher: IOWatcher,
-        _ position: Int,
-        _ watchers: IOWatchers,
-        _ keepsAfterFailure: Bool,
-        _ callback: @escaping () throws -> Void
-    ) {
-        self.callback = callback
-        super.init(watcher, position, watchers, keepsAfterFailure, plainTrampoline)
-    }
-
-    @inline(__always)
-    fileprivate func ready(_ events: IOEvents) {
-        guard !events.contains(.error) else { return watchers.refused(descriptor) }
-        door.enter(self)
-    }
 }
 
 extension IORegistration {
@@ -106,19 +46,67 @@ extension IORegistration {
         case .withReadiness(let callback):
             ReadinessRegistration(watcher, position, watchers, keepsAfterFailure, callback)
         case .plain(let callback):
-            PlainRegistration(watcher, position, watchers, keepsAfterFailure, callback)
+            IORegistration(watcher, position, watchers, keepsAfterFailure, plainTrampoline, callback)
         }
     }
 }
 
-extension ReadinessRegistration: CallbackOrigin {
+/// Of a watcher whose callback gets nothing, which is called where it lies: a wrapper of its closure would cost a call at
+/// each event.
+@inline(__always)
+private func plainTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
+    ReadySource.deliver(loop, watcher, to: Door.self) { door, source in
+        if IOEvents(rawValue: events).contains(.error) { return refused(source) }
+        door.enter(source)
+    }
+}
+
+@inline(__always)
+private func readinessTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
+    let events = IOEvents(rawValue: events)
+    ReadySource.deliver(loop, watcher, to: Door.self) { door, source in
+        if events.contains(.error) { return refused(source) }
+        source.with(ReadinessRegistration.self) { registration in
+            door.enter(registration, Readiness(watcher: registration.watcher, events: events))
+        }
+    }
+}
+
+@inline(never)
+private func refused(_ source: ReadySource) {
+    source.with(IORegistration.self) { $0.watchers.refused($0.descriptor) }
+}
+
+/// A watcher whose callback gets the readiness.
+private final class ReadinessRegistration: IORegistration, CallbackOrigin {
+    private let callback: (Readiness) throws -> Void
+
+    init(
+        _ watcher: IOWatcher,
+        _ position: Int,
+        _ watchers: IOWatchers,
+        _ keepsAfterFailure: Bool,
+        _ callback: @escaping (Readiness) throws -> Void
+    ) {
+        self.callback = callback
+        super.init(watcher, position, watchers, keepsAfterFailure, readinessTrampoline)
+    }
+
     @inline(__always)
     func call(_ readiness: Readiness) throws { try callback(readiness) }
 }
 
-extension PlainRegistration: CallbackOrigin {
+/// A plain watcher, as the door sees it.
+extension ReadySource: CallbackOrigin {
     @inline(__always)
-    func call(_: Void) throws { try callback() }
+    func call(_: Void) throws { try call() }
+    var kind: CallbackKind { with(IORegistration.self, \.kind) }
+    var registeredAt: CallSite { with(IORegistration.self, \.registeredAt) }
+    var label: String? { with(IORegistration.self, \.label) }
+
+    func follow(failure: any Error) -> CallbackFailure.Consequence {
+        with(IORegistration.self) { $0.follow(failure: failure) }
+    }
 }
 
 extension IORegistration {

@@ -23,6 +23,7 @@ final class IOWatchers {
         self.door = door
         self.owner = owner
         looksAlways = Self.looksAlways(loop, [])
+        loop.deliver(to: door)
     }
 
     /// Whether descriptors are looked at before each poll: all of them with the poll backend, which aborts in the very pass
