@@ -82,38 +82,45 @@ private final class Batch {
 
 /// With many timers pending, none of which is ever due, each operation cancels one and adds another.
 func timerChurn(_ round: Round, on reactor: Reactor) throws {
-    let counter = Counter()
-    var (pending, changes) = idleTimeouts(round) { delay in
-        reactor.callLater(delay) { counter.called += 1 }
-    }
-    try round.timed {
-        for (victim, delay) in changes {
-            try pending[victim].cancel()
-            pending[victim] = reactor.callLater(delay) { counter.called += 1 }
-        }
-    }
+    var timeouts = IdleTimeouts(round, on: reactor)
+    try round.timed { try timeouts.cancelAndAdd() }
 }
 
 /// With many timers pending, each operation pushes one back.
 func timerAgain(_ round: Round, on reactor: Reactor) throws {
-    let counter = Counter()
-    let (pending, changes) = idleTimeouts(round) { delay in
-        reactor.callLater(delay) { counter.called += 1 }
-    }
-    try round.timed {
-        for (victim, delay) in changes { try pending[victim].reset(to: delay) }
-    }
+    let timeouts = IdleTimeouts(round, on: reactor)
+    try round.timed { try timeouts.pushBack() }
 }
 
-/// The timers that are pending, and for each operation which of them is to be changed and what its delay is then.
-private func idleTimeouts(
-    _ round: Round,
-    add: (Duration) -> DelayedCall
-) -> (pending: [DelayedCall], changes: [(victim: Int, delay: Duration)]) {
-    let delays = farDelays(count: max(round.operations, round.size))
-    var state: UInt64 = 2
-    let changes = (0..<round.operations).map { (Int(round_random(&state) % UInt64(round.size)), delays[$0]) }
-    return (delays[..<round.size].map(add), changes)
+/// Timers that are pending, and for each operation which of them is to be changed and what its delay is then.
+private struct IdleTimeouts {
+    private let reactor: Reactor
+    private let counter = Counter()
+    private var pending: [DelayedCall] = []
+    private let victims: [UInt32]
+    private let delays: [Duration]
+
+    init(_ round: Round, on reactor: Reactor) {
+        self.reactor = reactor
+        var state: UInt64 = 2
+        victims = (0..<round.operations).map { _ in UInt32(round_random(&state) % UInt64(round.size)) }
+        delays = farDelays(count: max(round.operations, round.size))
+        pending = delays[..<round.size].map { [reactor, counter] in
+            reactor.callLater($0) { counter.called += 1 }
+        }
+    }
+
+    mutating func cancelAndAdd() throws {
+        for (victim, delay) in zip(victims, delays) {
+            let victim = Int(victim)
+            try pending[victim].cancel()
+            pending[victim] = reactor.callLater(delay) { [counter] in counter.called += 1 }
+        }
+    }
+
+    func pushBack() throws {
+        for (victim, delay) in zip(victims, delays) { try pending[Int(victim)].reset(to: delay) }
+    }
 }
 
 private func farDelays(count: Int) -> [Duration] {
