@@ -72,6 +72,7 @@ def each(peers, what):
 
 
 TOO_SLOW = "a round takes close to a minute, or longer"
+ALWAYS_EXACT = each(("libevent", *SWIFT, *PYTHON), "in timer_churn its delays count from the call already")
 NOTHING_TO_THROW = each(("libev", "libuv", "libevent", "dispatch"), "its callbacks cannot throw")
 CANNOT_PUSH_BACK = each(("nio", "asyncio", "uvloop"), "it can only cancel a timer and add another")
 CANNOT_REPEAT = each(("asyncio", "uvloop"), "it has no timers that come again")
@@ -89,7 +90,10 @@ CASES = [
     Case("million_timers", 100_000, few_rounds=PYTHON),
     Case("million_timers", MILLION, few_rounds=(*SWIFT, "asyncio", "uvloop"), without={"twisted": TOO_SLOW}),
     Case("million_timers", 10 * MILLION, rounds=2, without=each(PEERS[2:], TOO_SLOW)),
+    Case("timer_churn", 1_000, slow=each(("nio", *PYTHON), 50_000)),
     Case("timer_churn", CHURNED, slow={"nio": 2_000, **each(PYTHON, 50_000)}),
+    Case("timer_churn_exact", 1_000, without=ALWAYS_EXACT),
+    Case("timer_churn_exact", CHURNED, without=ALWAYS_EXACT),
     Case("timer_again", CHURNED, slow={"twisted": 50_000}, without=CANNOT_PUSH_BACK),
     Case("timer_repeat", 1_000, slow=each(("nio", "twisted"), 20_000), without=CANNOT_REPEAT),
     Case("timer_precision", 200),

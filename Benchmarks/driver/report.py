@@ -30,6 +30,7 @@ HIGHLIGHTS = [
     ("add one to 1,000,000 timers", Subject("timers_add", MILLION)),
     ("fire one of 1,000,000 timers", Subject("timers_fire", MILLION)),
     ("cancel one of 100,000 and add another", Subject("timer_churn", CHURNED)),
+    ("the same, with delays that count from the call", Subject("timer_churn_exact", CHURNED)),
     ("push back one of 100,000 idle timeouts", Subject("timer_again", CHURNED)),
     ("lateness of a timer, p50 (2,000 in 0.2 s)", Subject("timer_precision", 2_000)),
     ("a token through 1,000 pipes, 100 active", Subject("ring", 1_000, 100)),

@@ -6,6 +6,7 @@ static const struct benchmark benchmarks[] = {
     {"million_timers", million_timers},
     {"timer_precision", timer_precision},
     {"timer_churn", timer_churn},
+    {"timer_churn_exact", timer_churn_exact},
     {"timer_again", timer_again},
     {"timer_repeat", timer_repeat},
     {"footprint_timers", footprint_timers},

@@ -68,7 +68,7 @@ void timer_precision(struct round *round) {
     round->operations = round->size;
 }
 
-// MARK: timer_churn, timer_again
+// MARK: timer_churn, timer_churn_exact, timer_again
 
 static void make_pending(struct round *round) {
     make_timers(round, delays_needed(round), round_far_delay_ns);
@@ -76,18 +76,32 @@ static void make_pending(struct round *round) {
     add_timers(round);
 }
 
-static void churn(struct round *round) {
+// libev counts a delay from the beginning of the pass. To have it count from now, its manual says, add how long ago that was.
+static inline void cancel_and_add(struct round *round, int exactly) {
     for (long i = 0; i < round->operations; i++) {
         ev_timer *timer = &timers[victims[i]];
         ev_timer_stop(loop, timer);
-        ev_timer_set(timer, delays[i], 0.);
+        ev_timer_set(timer, delays[i] + (exactly ? ev_time() - ev_now(loop) : 0.), 0.);
         ev_timer_start(loop, timer);
     }
+}
+
+static void churn(struct round *round) {
+    cancel_and_add(round, 0);
+}
+
+static void churn_exactly(struct round *round) {
+    cancel_and_add(round, 1);
 }
 
 void timer_churn(struct round *round) {
     make_pending(round);
     stopwatch(round, churn);
+}
+
+void timer_churn_exact(struct round *round) {
+    make_pending(round);
+    stopwatch(round, churn_exactly);
 }
 
 // What the manual calls the best way to push a timeout back, where there are not many of the same length.

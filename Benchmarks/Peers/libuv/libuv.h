@@ -8,7 +8,8 @@
 extern _Thread_local uv_loop_t *loop;
 
 void million_timers(struct round *), timer_precision(struct round *), timer_churn(struct round *);
-void timer_again(struct round *), timer_repeat(struct round *), footprint_timers(struct round *);
+void timer_churn_exact(struct round *), timer_again(struct round *), timer_repeat(struct round *);
+void footprint_timers(struct round *);
 void ring(struct round *), ring_sockets(struct round *), ring_eventfds(struct round *), rearm(struct round *);
 void many_reactors(struct round *);
 void loop_count(struct round *), idle(struct round *), footprint_watchers(struct round *);

@@ -67,7 +67,7 @@ void timer_precision(struct round *round) {
     round->operations = round->size;
 }
 
-// MARK: timer_churn, timer_again
+// MARK: timer_churn, timer_churn_exact, timer_again
 
 static void make_pending(struct round *round) {
     make_timers(round, delays_needed(round), round_far_delay_ns);
@@ -75,17 +75,32 @@ static void make_pending(struct round *round) {
     add_timers(round);
 }
 
-static void churn(struct round *round) {
+// libuv counts a delay from the beginning of the pass, unless it is told to look at the clock.
+static inline void cancel_and_add(struct round *round, int exactly) {
     for (long i = 0; i < round->operations; i++) {
         uv_timer_t *timer = &timers[victims[i]];
         uv_timer_stop(timer);
+        if (exactly) uv_update_time(loop);
         uv_timer_start(timer, on_timer, delays[i], 0);
     }
+}
+
+static void churn(struct round *round) {
+    cancel_and_add(round, 0);
+}
+
+static void churn_exactly(struct round *round) {
+    cancel_and_add(round, 1);
 }
 
 void timer_churn(struct round *round) {
     make_pending(round);
     stopwatch(round, churn);
+}
+
+void timer_churn_exact(struct round *round) {
+    make_pending(round);
+    stopwatch(round, churn_exactly);
 }
 
 static void push_back(struct round *round) {

@@ -8,7 +8,7 @@ switch round.benchmark {
 case "million_timers": try millionTimers(round)
 case "timers_in_virtual_time": try timersInVirtualTime(round)
 case "timer_precision": try timerPrecision(round)
-case "timer_churn": try timerChurn(round, on: .shared)
+case "timer_churn", "timer_churn_exact": try timerChurn(round, on: .shared)
 case "timer_churn_in_virtual_time": try timerChurn(round, on: Reactor(clock: VirtualClock()))
 case "timer_again": try timerAgain(round, on: .shared)
 case "timer_again_in_virtual_time": try timerAgain(round, on: Reactor(clock: VirtualClock()))
