@@ -23,7 +23,7 @@ func prepareRing(_ round: Round, on reactor: Reactor, of kind: Int) throws -> ()
     let stations = pairs.indices.map { index in
         Station(ring, source: pairs[index].reader, target: pairs[(index + 1) % round.size].writer)
     }
-    for station in stations { try reactor.addReader(station.source) { station.tokenArrived() } }
+    for station in stations { try reactor.addReader(station.source, station.tokenArrived) }
     reactor.runOnce()
     return {
         for number in 0..<round.active { ring.send(pairs[number * (round.size / round.active)].writer) }
@@ -115,8 +115,7 @@ private final class Station {
         self.target = target
     }
 
-    @inline(__always)
-    func tokenArrived() {
+    func tokenArrived() throws {
         ring.receive(source)
         ring.send(target)
         ring.passed()

@@ -97,7 +97,6 @@ import CLibev
         unsafe self.scratch = scratch
         unsafe wakeupWatcher = .allocate(capacity: 1)
         unsafe ev_set_invoke_pending_cb(loop, { _ in })
-        unsafe ev_set_userdata(loop, Unmanaged.passUnretained(self).toOpaque())
         // Of a higher priority than all others: signals come before descriptors.
         unsafe clibev_io_init(wakeupWatcher, wakeupTrampoline, wakeup.descriptor, IOEvents.read.rawValue, 1)
         unsafe wakeupWatcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()

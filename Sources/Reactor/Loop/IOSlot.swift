@@ -19,11 +19,12 @@ import CLibev
 }
 
 /// Where the slots of a loop's sources are: one beside the other, in the order in which they are asked for, in blocks of
-/// a page that are freed when their last slot is.
+/// a page that are freed when their last slot is. The source to which a slot belongs stands at the end of its page: an event
+/// does not ask for it, unless its callback gets the readiness.
 @safe final class IOSlots {
     typealias Slot = UnsafeMutablePointer<IOSlot>
 
-    /// The first line of each page; the slots follow.
+    /// The first line of each page; the slots follow, and after them a reference to the source of each.
     @safe private struct Block {
         /// Neighbours among those that have a free slot.
         var next: UnsafeMutablePointer<Block>?
@@ -37,10 +38,12 @@ import CLibev
 
     static let bytesOfSlot = 64
     private static let bytesOfBlock = 4_096
-    static let slotsOfBlock = bytesOfBlock / bytesOfSlot - 1
+    static let slotsOfBlock = (bytesOfBlock - bytesOfSlot) / (bytesOfSlot + MemoryLayout<UInt>.size)
 
     private var open: UnsafeMutablePointer<Block>?
     private(set) var blocks = 0
+
+    init() { precondition(MemoryLayout<IOSlot>.size <= Self.bytesOfSlot, "libev's ev_io is larger than expected") }
 
     /// Memory for a slot, which is not initialized.
     func take() -> Slot {
@@ -58,11 +61,32 @@ import CLibev
         return unsafe slot.bindMemory(to: IOSlot.self, capacity: 1)
     }
 
+    /// Says to whom a slot belongs. No reference is counted.
+    static func give(_ slot: Slot, to source: AnyObject) {
+        unsafe reference(of: slot).initialize(to: Unmanaged.passUnretained(source))
+    }
+
+    /// To whom it does.
+    @inline(__always)
+    static func source(of slot: Slot) -> Unmanaged<AnyObject> { unsafe reference(of: slot).pointee }
+
+    @inline(__always)
+    private static func reference(of slot: Slot) -> UnsafeMutablePointer<Unmanaged<AnyObject>> {
+        let page = unsafe page(of: slot)
+        let number = unsafe (UnsafeMutableRawPointer(slot) - page) / bytesOfSlot - 1
+        let references = unsafe page + (slotsOfBlock + 1) * bytesOfSlot
+        return unsafe references.assumingMemoryBound(to: Unmanaged<AnyObject>.self) + number
+    }
+
+    @inline(__always)
+    private static func page(of slot: Slot) -> UnsafeMutableRawPointer {
+        unsafe UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: slot) & ~UInt(bytesOfBlock - 1)).unsafelyUnwrapped
+    }
+
     /// Takes back the memory of a slot that was deinitialized.
     func giveBack(_ slot: Slot) {
         let memory = UnsafeMutableRawPointer(slot)
-        let page = UInt(bitPattern: memory) & ~UInt(Self.bytesOfBlock - 1)
-        let block = unsafe UnsafeMutablePointer<Block>(bitPattern: page).unsafelyUnwrapped
+        let block = unsafe Self.page(of: slot).assumingMemoryBound(to: Block.self)
         unsafe memory.storeBytes(of: unsafe block.pointee.free, as: UnsafeMutableRawPointer?.self)
         unsafe block.pointee.free = memory
         if unsafe block.pointee.used == Self.slotsOfBlock { unsafe link(block) }

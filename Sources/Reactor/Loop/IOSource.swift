@@ -43,8 +43,9 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
         self.events = events
         unsafe slot = loop.slots.take()
         unsafe slot.initialize(to: IOSlot(callback))
+        unsafe IOSlots.give(slot, to: self)
         unsafe clibev_io_init(watcher, trampoline, descriptor, events.rawValue, events.priority)
-        unsafe watcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        unsafe watcher.pointee.data = Unmanaged.passUnretained(loop).toOpaque()
     }
 
     deinit {
@@ -97,7 +98,7 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
 
     /// The source to which a slot belongs.
     static func of(_ slot: IOSlots.Slot) -> IOSource {
-        unsafe Unmanaged<IOSource>.fromOpaque(slot.pointee.watcher.data).takeUnretainedValue()
+        unsafe unsafeDowncast(IOSlots.source(of: slot).takeUnretainedValue(), to: IOSource.self)
     }
 
     /// Before a pass that its callback makes: not watched, whatever that does to it.
@@ -127,13 +128,12 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
     /// receiver and the source. `type` must be the receiver's class.
     @inline(__always)
     static func deliver<Receiver: AnyObject>(
-        _ loop: UInt,
         _ watcher: UInt,
         to type: Receiver.Type,
         _ body: (Receiver, ReadySource) -> Void
     ) {
         let slot = unsafe IOSlots.Slot(bitPattern: watcher).unsafelyUnwrapped
-        let loop = unsafe ev_userdata(OpaquePointer(bitPattern: loop)).unsafelyUnwrapped
+        let loop = unsafe slot.pointee.watcher.data.unsafelyUnwrapped
         unsafe Unmanaged<EventLoop>.fromOpaque(loop)._withUnsafeGuaranteedRef { loop in
             unsafe loop.dispatching = unsafe slot
             unsafe loop.receiver.unsafelyUnwrapped._withUnsafeGuaranteedRef { receiver in
@@ -149,7 +149,6 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
     /// The source itself. It lies on other lines of the cache than what is called.
     @inline(__always)
     func with<Source: IOSource, Result>(_ type: Source.Type, _ body: (Source) throws -> Result) rethrows -> Result {
-        let source = unsafe Unmanaged<Source>.fromOpaque(slot.pointee.watcher.data.unsafelyUnwrapped)
-        return try unsafe source._withUnsafeGuaranteedRef(body)
+        try unsafe IOSlots.source(of: slot)._withUnsafeGuaranteedRef { try body(unsafe unsafeDowncast($0, to: type)) }
     }
 }

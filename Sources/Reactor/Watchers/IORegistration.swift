@@ -55,7 +55,7 @@ extension IORegistration {
 /// each event.
 @inline(__always)
 private func plainTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
-    ReadySource.deliver(loop, watcher, to: Door.self) { door, source in
+    ReadySource.deliver(watcher, to: Door.self) { door, source in
         if IOEvents(rawValue: events).contains(.error) { return refused(source) }
         door.enter(source)
     }
@@ -64,7 +64,7 @@ private func plainTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
 @inline(__always)
 private func readinessTrampoline(_ loop: UInt, _ watcher: UInt, _ events: Int32) {
     let events = IOEvents(rawValue: events)
-    ReadySource.deliver(loop, watcher, to: Door.self) { door, source in
+    ReadySource.deliver(watcher, to: Door.self) { door, source in
         if events.contains(.error) { return refused(source) }
         source.with(ReadinessRegistration.self) { registration in
             door.enter(registration, Readiness(watcher: registration.watcher, events: events))
