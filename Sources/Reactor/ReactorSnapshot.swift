@@ -59,10 +59,10 @@ extension Reactor {
             )
             entries.append(entry)
         }
-        for (deadline, call) in calls.details {
+        for (deadline, identity, site) in calls.details {
             let left = now.duration(to: Instant(nanoseconds: deadline))
-            let age = Duration(wholeNanoseconds: call.identity.delay) - left
-            add(call.kind, call.label, call.registeredAt, age: age, timeLeft: left)
+            let age = Duration(wholeNanoseconds: identity.delay) - left
+            add(identity.kind, identity.label, site, age: age, timeLeft: left)
         }
         for watcher in watchers.all {
             add(

@@ -16,7 +16,7 @@ public struct DelayedCall: Hashable {
 
     /// What reports call it; nil at first, and once it is over.
     public var label: String? {
-        get { withCalls { $0.queue.payload(ticket)?.label } }
+        get { withCalls { $0.queue.payload(ticket)?.identity.label } }
         nonmutating set {
             _ = withCalls { calls in
                 calls.owner.check("DelayedCall.label")
@@ -84,26 +84,38 @@ public struct DelayedCall: Hashable {
     public func hash(into hasher: inout Hasher) { ticket.hash(into: &hasher) }
 }
 
-extension DelayedCalls.Call: CallbackOrigin {
+/// A call that is due, as the door sees it. Not copyable: its callback is not retained on the way.
+private struct DueCall: CallbackOrigin, ~Copyable {
+    let call: DelayedCalls.Call
+    let site: CallSiteTable.Reference
+
     @inline(__always)
-    func call(_: Void) throws { try callback() }
-    var kind: CallbackKind { identity.kind }
-    var label: String? { identity.label }
+    init(_ call: consuming DelayedCalls.Call, _ number: UInt16, _ sites: CallSiteTable) {
+        self.call = call
+        site = CallSiteTable.Reference(number, in: sites)
+    }
+
+    @inline(__always)
+    func call(_: Void) throws { try call.callback() }
+    var kind: CallbackKind { call.identity.kind }
+    var label: String? { call.identity.label }
+    var registeredAt: CallSite { site.site }
 }
 
 /// All the delayed calls of one reactor, and the time they go by.
 final class DelayedCalls {
+    /// With the timer's node, one line of the cache. Where it was asked for is the timer's tag.
     struct Call {
         let callback: () throws -> Void
-        /// To be ended once the call is over. Beside the callback, since what ends a call reads both.
+        /// To be ended once the call is over.
         var identity: CallIdentity
-        let registeredAt: CallSite
     }
 
     let owner: OwnerThread
     fileprivate let queue: TimerQueue<Call>
     private let clock: VirtualClock?
     private let door: Door
+    private let sites = CallSiteTable()
     /// Told the deadline of each call that is added or given another; for a host.
     var whenChanged: ((UInt64) -> Void)? {
         didSet { isHosted = whenChanged != nil }
@@ -135,11 +147,11 @@ final class DelayedCalls {
     ) -> DelayedCall {
         let delay = delay.nanosecondsRoundedUp
         let identity = CallIdentity(delay: delay, name: name)
-        let call = Call(callback: consume callback, identity: identity, registeredAt: site)
+        let call = Call(callback: consume callback, identity: identity)
         let deadline = deadline(after: delay)
         // Told before it is added: after that the ticket would be counted once more.
         if isHosted { tellHost(deadline) }
-        return DelayedCall(ticket: queue.add(consume call, deadline: deadline))
+        return DelayedCall(ticket: queue.add(consume call, tag: sites.number(of: site), deadline: deadline))
     }
 
     @inline(__always)
@@ -150,12 +162,12 @@ final class DelayedCalls {
     }
 
     /// What a snapshot tells of each, in the order in which they will be made.
-    var details: [(deadline: UInt64, call: Call)] {
+    var details: [(deadline: UInt64, identity: CallIdentity, registeredAt: CallSite)] {
         queue.pending.compactMap { ticket in
-            guard case .pending(let deadline) = queue.state(ticket), let call = queue.payload(ticket) else {
-                return nil
-            }
-            return (deadline, call)
+            guard case .pending(let deadline) = queue.state(ticket), let call = queue.payload(ticket),
+                let site = queue.tag(ticket)
+            else { return nil }
+            return (deadline, call.identity, sites[site])
         }
     }
 
@@ -177,8 +189,9 @@ final class DelayedCalls {
         queue.collect(now: now)
         if door.isObserved { return callDueObserved() }
         while let call = queue.next() {
-            door.enter(call)
-            call.identity.end()
+            let due = DueCall(call, queue.firedTag, sites)
+            door.enter(due)
+            due.call.identity.end()
         }
     }
 
@@ -187,8 +200,9 @@ final class DelayedCalls {
     private func callDueObserved() {
         while let call = queue.nextApart() {
             if clock == nil, door.isObserved { door.due = ReactorInstant(nanoseconds: queue.firedDeadline) }
-            door.enter(call)
-            call.identity.end()
+            let due = DueCall(call, queue.firedTag, sites)
+            door.enter(due)
+            due.call.identity.end()
         }
     }
 

@@ -54,7 +54,7 @@ final class Door {
 
     /// Calls what `origin` registered.
     @inline(__always)
-    func enter(_ origin: some CallbackOrigin<Void>) { enter(origin, ()) }
+    func enter(_ origin: borrowing some CallbackOrigin<Void> & ~Copyable) { enter(origin, ()) }
 
     /// The same, with instruments that are told. Apart: without them the one branch is all that they cost.
     @inline(never)

@@ -62,9 +62,10 @@
     var allocatedSlots: Int { unsafe store.pointee.allocatedSlots }
 
     /// Adds a timer. A deadline that is past already counts like any other: it is fired first at the next `collect`.
+    /// `tag` is the caller's own, and comes along.
     @inline(__always)
-    func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
-        unsafe store.pointee.add(consume payload, deadline: deadline)
+    func add(_ payload: consuming Payload, tag: UInt16 = 0, deadline: UInt64) -> Ticket {
+        unsafe store.pointee.add(consume payload, tag: tag, deadline: deadline)
     }
 
     /// Cancels a pending timer, and gives back what it carried; nil where it is over.
@@ -88,6 +89,9 @@
 
     /// What a pending timer carries; nil where it is over.
     func payload(_ ticket: Ticket) -> Payload? { unsafe store.pointee.payload(ticket) }
+
+    /// The tag of a pending timer; nil where it is over.
+    func tag(_ ticket: Ticket) -> UInt16? { unsafe store.pointee.tag(ticket) }
 
     /// Changes what a pending timer carries. Nothing may be released in it that uses the queue.
     func update(_ ticket: Ticket, _ body: (inout Payload) -> Void) { unsafe store.pointee.update(ticket, body) }
@@ -115,6 +119,9 @@
 
     /// The deadline of the timer that was given out last.
     var firedDeadline: UInt64 { unsafe store.pointee.firedDeadline }
+
+    /// Its tag.
+    var firedTag: UInt16 { unsafe store.pointee.firedTag }
 
     /// A time before which no timer is due; `UInt64.max` with none pending. Exact, but where the first of its bucket was
     /// cancelled or put off: then too early.

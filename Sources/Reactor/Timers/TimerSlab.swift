@@ -5,8 +5,8 @@ import CPrefetch
 ///
 /// The one place outside Loop/ with pointers, because a benchmark asks for it: on checked arrays the same queue takes
 /// longer for each operation (Docs/Decisions.md has the figures), and an array that grows by copying holds a pending
-/// million twice. What the queue touches while it sorts a timer in (`Node`) is apart from what it touches once
-/// (`Payload`), so that two nodes share a cache line.
+/// million twice. A slot begins a line of the cache, and is one where the payload has no more than 24 bytes: what is done
+/// with a timer then waits for memory once.
 @safe struct TimerSlab<Payload>: ~Copyable {
     typealias Index = UInt32
 
@@ -18,8 +18,10 @@ import CPrefetch
         var outcomes: Unmanaged<TimerOutcomes>?
         /// That of the wheel's entry, which is not after the timer's own.
         var entryDeadline: UInt64
-        /// Which of the wheel's entries for this slot is its present timer's: counts them.
-        var stamp: UInt32
+        /// With its deadline, which of the wheel's entries for this slot is its present timer's.
+        var stamp: UInt16
+        /// What the owner of the queue has put there.
+        var tag: UInt16
         var offset: UInt16
         var place: Place
         /// Of a free slot, the next free one of its chunk.
@@ -43,8 +45,7 @@ import CPrefetch
     }
 
     @safe fileprivate struct Chunk {
-        var nodes: UnsafeMutablePointer<Node>?
-        var payloads: UnsafeMutablePointer<Payload>?
+        var slots: UnsafeMutableRawPointer?
         /// Of a chunk that is not full.
         var firstFree: UInt8 = 0
         var used = 0
@@ -58,7 +59,14 @@ import CPrefetch
         let index: Index
         let node: UnsafeMutablePointer<Node>
         fileprivate let chunk: UnsafeMutablePointer<Chunk>
-        fileprivate let payload: UnsafeMutablePointer<Payload>
+    }
+
+    private static var bytesOfLine: Int { 64 }
+
+    /// A node, the payload, and the rest of the line.
+    @inline(__always)
+    private static var bytesOfSlot: Int {
+        (MemoryLayout<Node>.size + MemoryLayout<Payload>.size + bytesOfLine - 1) & ~(bytesOfLine - 1)
     }
 
     private static var bits: Index { 8 }
@@ -71,6 +79,18 @@ import CPrefetch
     private static func offset(_ index: Index) -> Int { (index & 255).asInt }
 
     private static func first(ofChunk number: Int) -> Index { number.asUInt32 &<< bits }
+
+    @inline(__always)
+    private static func node(_ slots: UnsafeMutableRawPointer, _ offset: Int) -> UnsafeMutablePointer<Node> {
+        unsafe (slots + offset &* bytesOfSlot).assumingMemoryBound(to: Node.self)
+    }
+
+    /// By the raw address. Of what is stored behind a node by way of `node + 1` the optimizer (Swift 6.3) believes that it
+    /// does not escape, and puts an object that a caller hands in on the caller's stack.
+    @inline(__always)
+    private static func payload(of node: UnsafeMutablePointer<Node>) -> UnsafeMutablePointer<Payload> {
+        unsafe (UnsafeMutableRawPointer(node) + MemoryLayout<Node>.stride).assumingMemoryBound(to: Payload.self)
+    }
 
     private var chunks = TimerTable<Chunk>()
     /// The chunk that the next slot is taken from, and the list of others with a free one; -1 for none.
@@ -91,54 +111,45 @@ import CPrefetch
 
     @inline(__always)
     subscript(_ index: Index) -> UnsafeMutablePointer<Node> {
-        unsafe chunks[Self.chunk(index)].pointee.nodes.unsafelyUnwrapped + Self.offset(index)
+        unsafe Self.node(chunks[Self.chunk(index)].pointee.slots.unsafelyUnwrapped, Self.offset(index))
     }
 
     /// What a used slot's timer carries.
     func payload(_ index: Index) -> UnsafeMutablePointer<Payload> {
-        unsafe chunks[Self.chunk(index)].pointee.payloads.unsafelyUnwrapped + Self.offset(index)
+        unsafe Self.payload(of: self[index])
     }
 
     /// The slot of an index; nil where it is gone with its chunk.
     @inline(__always)
     func slot(_ index: Index) -> Slot? {
         let chunk = unsafe chunks[Self.chunk(index)]
-        guard let nodes = unsafe chunk.pointee.nodes, let payloads = unsafe chunk.pointee.payloads else { return nil }
-        let offset = Self.offset(index)
-        return unsafe Slot(index: index, node: nodes + offset, chunk: chunk, payload: payloads + offset)
+        guard let slots = unsafe chunk.pointee.slots else { return nil }
+        return unsafe Slot(index: index, node: Self.node(slots, Self.offset(index)), chunk: chunk)
     }
 
-    /// Begins to load what ending the slot's timer will touch.
-    @inline(__always)
-    func prefetch(_ slot: Slot) {
-        unsafe prefetch_for_writing(slot.node)
-        unsafe prefetch_for_writing(slot.payload)
-    }
-
-    /// The same, of a slot that may be gone with its chunk.
+    /// Begins to load a slot, which may be gone with its chunk.
     @inline(__always)
     func prefetch(_ index: Index) {
-        if let slot = slot(index) { prefetch(slot) }
-    }
-
-    /// Begins to load what sorting the slot's timer in will touch.
-    @inline(__always)
-    func prefetchNode(_ index: Index) {
-        guard let nodes = unsafe chunks[Self.chunk(index)].pointee.nodes else { return }
-        unsafe prefetch_for_writing(nodes + Self.offset(index))
+        guard let slots = unsafe chunks[Self.chunk(index)].pointee.slots else { return }
+        unsafe prefetch_for_writing(Self.node(slots, Self.offset(index)))
     }
 
     /// The node of a slot that may be gone with its chunk.
     @inline(__always)
     func node(_ index: Index) -> UnsafeMutablePointer<Node>? {
-        guard let nodes = unsafe chunks[Self.chunk(index)].pointee.nodes else { return nil }
-        return unsafe nodes + Self.offset(index)
+        guard let slots = unsafe chunks[Self.chunk(index)].pointee.slots else { return nil }
+        return unsafe Self.node(slots, Self.offset(index))
     }
 
     /// Whether nothing waits by this entry of the wheel any more. The caller drops it then.
+    ///
+    /// Stamps come again after 65,536 requests. One that was left behind, of the same deadline too, is kept then: it is
+    /// dropped when that has come, and the timer is no longer waiting.
     @inline(__always)
     func isOver(_ entry: TimerWheel.Entry) -> Bool {
-        guard let node = unsafe node(entry.index), unsafe node.pointee.stamp == entry.stamp else { return true }
+        guard let node = unsafe node(entry.index), unsafe node.pointee.stamp == entry.stamp,
+            unsafe node.pointee.entryDeadline == entry.deadline
+        else { return true }
         if unsafe node.pointee.place == .vacated { unsafe node.pointee.place = .free }
         return unsafe node.pointee.place != .waiting
     }
@@ -164,10 +175,10 @@ import CPrefetch
     /// Calls `body` with the number of each slot that holds a timer.
     func forEachUsed(_ body: (Index) -> Void) {
         for number in 0..<chunks.count {
-            guard let nodes = unsafe chunks[number].pointee.nodes, unsafe chunks[number].pointee.used > 0 else {
+            guard let slots = unsafe chunks[number].pointee.slots, unsafe chunks[number].pointee.used > 0 else {
                 continue
             }
-            for offset in 0..<Self.slots where unsafe !nodes[offset].place.isFree {
+            for offset in 0..<Self.slots where unsafe !Self.node(slots, offset).pointee.place.isFree {
                 body(Self.first(ofChunk: number) | offset.asUInt32)
             }
         }
@@ -182,8 +193,8 @@ import CPrefetch
         if unsafe chunk.pointee.used == 0 { spares -= 1 }
         let free = unsafe chunk.pointee.firstFree
         let index = Self.first(ofChunk: number) | UInt32(truncatingIfNeeded: free)
-        let node = unsafe chunk.pointee.nodes.unsafelyUnwrapped + Self.offset(index)
-        unsafe (chunk.pointee.payloads.unsafelyUnwrapped + Self.offset(index)).initialize(to: consume payload)
+        let node = unsafe Self.node(chunk.pointee.slots.unsafelyUnwrapped, Self.offset(index))
+        unsafe Self.payload(of: node).initialize(to: consume payload)
         unsafe chunk.pointee.firstFree = node.pointee.nextFree
         unsafe chunk.pointee.used += 1
         if unsafe chunk.pointee.used == Self.slots { unlinkChunk(number) }
@@ -193,7 +204,7 @@ import CPrefetch
     /// Frees the slot and gives back what was in it. `place` is `.free` or `.vacated`.
     @inline(__always)
     mutating func release(_ slot: Slot, _ place: Place) -> Payload {
-        let payload = unsafe slot.payload.move()
+        let payload = unsafe Self.payload(of: slot.node).move()
         unsafe slot.node.pointee.place = place
         unsafe slot.node.pointee.order = 0
         unsafe slot.node.pointee.nextFree = slot.chunk.pointee.firstFree
@@ -206,8 +217,8 @@ import CPrefetch
 
     @inline(never)
     private mutating func openChunk() {
-        let nodes = UnsafeMutablePointer<Node>.allocate(capacity: Self.slots)
-        let payloads = UnsafeMutablePointer<Payload>.allocate(capacity: Self.slots)
+        let bytes = Self.slots * Self.bytesOfSlot
+        let slots = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.bytesOfLine)
         let number = vacant.popLast() ?? chunks.count
         for offset in 0..<Self.slots {
             // The last one's next is never asked for.
@@ -218,13 +229,14 @@ import CPrefetch
                 outcomes: nil,
                 entryDeadline: 0,
                 stamp: 0,
+                tag: 0,
                 offset: 0,
                 place: .free,
                 nextFree: next
             )
-            unsafe (nodes + offset).initialize(to: node)
+            unsafe (slots + offset * Self.bytesOfSlot).initializeMemory(as: Node.self, to: node)
         }
-        let chunk = unsafe Chunk(nodes: nodes, payloads: payloads)
+        let chunk = unsafe Chunk(slots: slots)
         if number == chunks.count { chunks.append(chunk) } else { unsafe chunks[number].pointee = chunk }
         spares += 1
         linkChunk(number)
@@ -238,15 +250,11 @@ import CPrefetch
         }
         unlinkChunk(number)
         unsafe free(chunks[number].pointee)
-        unsafe chunks[number].pointee.nodes = nil
-        unsafe chunks[number].pointee.payloads = nil
+        unsafe chunks[number].pointee.slots = nil
         vacant.append(number)
     }
 
-    private func free(_ chunk: Chunk) {
-        unsafe chunk.nodes?.deallocate()
-        unsafe chunk.payloads?.deallocate()
-    }
+    private func free(_ chunk: Chunk) { unsafe chunk.slots?.deallocate() }
 
     private mutating func linkChunk(_ number: Int) {
         unsafe chunks[number].pointee.previous = -1

@@ -29,8 +29,9 @@ struct TimerStore<Payload>: ~Copyable {
 
     private(set) var count = 0
 
-    /// That of the timer which `next` gave out last.
+    /// Those of the timer which `next` gave out last.
     private(set) var firedDeadline: UInt64 = 0
+    private(set) var firedTag: UInt16 = 0
 
     init(now: UInt64) {
         wheel = TimerWheel(tick: now &>> TimerWheel.tickBits)
@@ -45,8 +46,9 @@ struct TimerStore<Payload>: ~Copyable {
     // MARK: Adding and cancelling
 
     @inline(__always)
-    mutating func add(_ payload: consuming Payload, deadline: UInt64) -> Ticket {
+    mutating func add(_ payload: consuming Payload, tag: UInt16, deadline: UInt64) -> Ticket {
         let (index, node) = unsafe slab.take(consume payload)
+        unsafe node.pointee.tag = tag
         let identity = identities.issue()
         unsafe node.pointee.outcomes = unsafe identity.outcomes
         unsafe node.pointee.offset = identity.offset
@@ -58,10 +60,7 @@ struct TimerStore<Payload>: ~Copyable {
     /// What it carried must not be released in here: its deinitialiser may come back to the queue.
     @inline(__always)
     mutating func cancel(_ ticket: Ticket) -> Payload? {
-        guard let slot = slab.slot(ticket.index) else { return nil }
-        // The node is looked at first, the payload right after: they come from memory at the same time.
-        slab.prefetch(slot)
-        guard unsafe Self.isPending(ticket, slot.node) else { return nil }
+        guard let slot = slab.slot(ticket.index), unsafe Self.isPending(ticket, slot.node) else { return nil }
         let place = unsafe slot.node.pointee.place
         leave(place)
         return end(slot, cancelled: true, place == .waiting ? .vacated : .free)
@@ -89,6 +88,8 @@ struct TimerStore<Payload>: ~Copyable {
     }
 
     func payload(_ ticket: Ticket) -> Payload? { isPending(ticket) ? unsafe slab.payload(ticket.index).pointee : nil }
+
+    func tag(_ ticket: Ticket) -> UInt16? { unsafe pendingNode(ticket)?.pointee.tag }
 
     func update(_ ticket: Ticket, _ body: (inout Payload) -> Void) {
         if isPending(ticket) { unsafe body(&slab.payload(ticket.index).pointee) }
@@ -125,7 +126,7 @@ struct TimerStore<Payload>: ~Copyable {
             } else {
                 // Not a number of the slot's own: that begins anew with the slot's memory, and the entries of the timers it
                 // had before would count as those of this one, and stay.
-                let stamp = UInt32(truncatingIfNeeded: order)
+                let stamp = UInt16(truncatingIfNeeded: order)
                 unsafe node.pointee.stamp = stamp
                 unsafe node.pointee.entryDeadline = deadline
                 wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: stamp))
@@ -195,6 +196,7 @@ struct TimerStore<Payload>: ~Copyable {
                     continue
                 }
                 firedDeadline = entry.deadline
+                firedTag = unsafe slot.node.pointee.tag
                 return end(slot, cancelled: false, .free)
             }
             guard nextTick() else { return nil }
@@ -208,7 +210,7 @@ struct TimerStore<Payload>: ~Copyable {
         nearNext = 0
         guard wheel.advance(to: passTime &>> TimerWheel.tickBits, { arrived.append($0) }) else { return false }
         for position in arrived.indices {
-            if position + 8 < arrived.count { slab.prefetchNode(arrived[position + 8].index) }
+            if position + 8 < arrived.count { slab.prefetch(arrived[position + 8].index) }
             let entry = arrived[position]
             guard !slab.isOver(entry) else {
                 leftInWheel -= 1
@@ -220,7 +222,6 @@ struct TimerStore<Payload>: ~Copyable {
                 unsafe node.pointee.entryDeadline = deadline
                 wheel.append(TimerWheel.Entry(deadline: deadline, index: entry.index, stamp: entry.stamp))
             } else {
-                slab.prefetch(entry.index)
                 unsafe node.pointee.place = .near
                 unsafe near.append(TimerRun.Entry(deadline: deadline, order: node.pointee.order, index: entry.index))
             }
@@ -276,7 +277,7 @@ struct TimerStore<Payload>: ~Copyable {
 
     @inline(never)
     private mutating func cleanWheel() {
-        wheel.removeAll(ahead: { slab.prefetchNode($0.index) }, where: { slab.isOver($0) })
+        wheel.removeAll(ahead: { slab.prefetch($0.index) }, where: { slab.isOver($0) })
         leftInWheel = 0
     }
 }

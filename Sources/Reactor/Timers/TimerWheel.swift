@@ -8,7 +8,7 @@
 /// A bucket holds entries, not the timers: 16 bytes in blocks that are read one after the other. With the timers
 /// themselves linked into lists, each step of the way down cost a cache miss, and a million timers fired at a third of
 /// the speed. The price is that an entry stays when its timer is cancelled or put off; the owner recognises it by its
-/// stamp when it comes up, or gives it to another timer before.
+/// deadline and stamp when it comes up, or gives it to another timer before.
 @safe struct TimerWheel: ~Copyable {
     struct Entry {
         /// Not after the timer's deadline, which may have been put off since.
@@ -16,7 +16,7 @@
         /// The timer's slot.
         var index: UInt32
         /// That of the slot, as long as this is the slot's entry.
-        var stamp: UInt32
+        var stamp: UInt16
     }
 
     /// What has become of an entry's timer since.
