@@ -217,6 +217,7 @@ import CPrefetch
 
     @inline(never)
     private mutating func openChunk() {
+        assert(MemoryLayout<Payload>.alignment <= MemoryLayout<Node>.alignment, "the payload follows the node")
         let bytes = Self.slots * Self.bytesOfSlot
         let slots = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.bytesOfLine)
         let number = vacant.popLast() ?? chunks.count
