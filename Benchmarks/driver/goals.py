@@ -82,7 +82,12 @@ def times_ours(subject, peer):
 
 def times_theirs(subject, peer):
     """How many times our CPU time is a peer's."""
-    return lambda figures: (lambda ratio: ratio and 1 / ratio)(figures.ratio(subject, "cpu", peer))
+
+    def figure(figures):
+        ratio = figures.ratio(subject, "cpu", peer)
+        return ratio and 1 / ratio
+
+    return figure
 
 
 GOALS = [

@@ -310,6 +310,30 @@ import Testing
             #expect(most < before + 150_000, "\(most - before) bytes for 300 timers")
         }
     }
+
+    /// As many timers, treated in turn, as make the order of a request come again modulo a power of two: what tells an entry of
+    /// the wheel from those that a timer has left behind must not come again with it.
+    @Test(arguments: [32_768, 16_384, 10_000])
+    func timersThatAreMovedForthAndBackInTurnDoNotPileUp(number: Int) async {
+        await #expect(processExitsWith: .success) { [number] in
+            // Else the allocator is a sanitizer's, which does not tell.
+            guard test_allocated_bytes() > 0 else { return }
+            let queue = TimerQueue<Int>(now: 1_000_000)
+            let deadline: UInt64 = 1 << 50
+            let tickets = (0..<number).map { queue.add($0, deadline: deadline) }
+            let before = test_allocated_bytes()
+            var most = before
+            for _ in 0..<600_000 / number {
+                for ticket in tickets {
+                    _ = queue.reschedule(ticket, deadline: 1)
+                    _ = queue.reschedule(ticket, deadline: deadline)
+                }
+                most = max(most, test_allocated_bytes())
+            }
+            #expect(queue.count == number)
+            #expect(most < before + 4_000_000, "\(most - before) bytes more for \(number) timers")
+        }
+    }
 }
 
 /// Past, present, of one tick, of the next, and of each wheel.

@@ -8,7 +8,7 @@ public protocol ReactorInstrument: AnyObject {
     func waitBegan(at time: ReactorInstant) throws
     /// It looks, or sleeps, no more.
     func waitEnded(at time: ReactorInstant) throws
-    /// A callback is about to be called.
+    /// A callback is about to be called. It is called also where this cancels what it is called for.
     func callbackBegan(_ run: CallbackRun) throws
     /// A callback has returned, or thrown; callbacks that it called in a nested pass are over, too.
     func callbackEnded(_ run: CallbackRun, at time: ReactorInstant) throws

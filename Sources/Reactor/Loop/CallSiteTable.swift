@@ -2,9 +2,9 @@
 /// timer's line of the cache.
 ///
 /// A program has so many places that ask for a call, and each is kept once; beyond `most`, what is not known yet counts as
-/// nowhere. In here because a place is known by the address
-/// of its file's name, and because the table is behind a pointer: as a class's property it would be checked for
-/// exclusivity at each look.
+/// nowhere. A place is known by the address of its file's name, so code that has asked for calls must not be unloaded. Hence
+/// it is in here; and so that what is looked at for each call is behind a pointer, where an array of a class would be
+/// checked for exclusivity at each look.
 @safe final class CallSiteTable {
     @safe private struct Entry {
         /// Of the name of the file; zero for none.
@@ -49,7 +49,7 @@
 
     @inline(__always)
     func number(of site: CallSite) -> UInt16 {
-        guard site.fileID.hasPointerRepresentation else { return append(site) }
+        guard site.fileID.hasPointerRepresentation else { return 0 }
         let address = unsafe UInt(bitPattern: site.fileID.utf8Start)
         let entry = unsafe entries[place(address, site.line)]
         if entry.address == address, entry.line == site.line { return entry.number }
@@ -65,15 +65,15 @@
     @inline(never)
     private func find(_ site: CallSite, _ address: UInt) -> UInt16 {
         if count * 2 >= capacity { grow() }
-        var place = place(address, site.line)
-        while unsafe entries[place].address != 0 {
-            let entry = unsafe entries[place]
+        var position = place(address, site.line)
+        while unsafe entries[position].address != 0 {
+            let entry = unsafe entries[position]
             if entry.address == address, entry.line == site.line { return entry.number }
-            place = (place + 1) & (capacity - 1)
+            position = (position + 1) & (capacity - 1)
         }
         let number = append(site)
         guard number > 0 else { return 0 }
-        unsafe entries[place] = Entry(address: address, line: site.line, number: number)
+        unsafe entries[position] = Entry(address: address, line: site.line, number: number)
         return number
     }
 
@@ -88,12 +88,12 @@
         let oldCapacity = capacity
         capacity *= 2
         unsafe entries = Self.allocate(capacity)
-        for position in 0..<oldCapacity {
-            let entry = unsafe old[position]
+        for number in 0..<oldCapacity {
+            let entry = unsafe old[number]
             guard entry.address != 0 else { continue }
-            var place = place(entry.address, entry.line)
-            while unsafe entries[place].address != 0 { place = (place + 1) & (capacity - 1) }
-            unsafe entries[place] = entry
+            var position = place(entry.address, entry.line)
+            while unsafe entries[position].address != 0 { position = (position + 1) & (capacity - 1) }
+            unsafe entries[position] = entry
         }
         unsafe old.deallocate()
     }

@@ -26,7 +26,7 @@ import CLibev
     #endif
 
     /// The source whose callback is on the stack, if one is, for `pass` when it is nested. No reference is kept: a
-    /// cancelled source lives in `retired` until the outermost pass is over.
+    /// source that is cancelled in its callback lives in `retired` until that has returned.
     var dispatching: IOSlots.Slot?
 
     /// To whom sources that are ready are handed. No reference is kept, and so none is counted at an event.
@@ -65,7 +65,7 @@ import CLibev
 
     /// Sources that were cancelled in this pass. libev may still hold their addresses, and their callbacks may be on
     /// the stack, so they are released only when the outermost pass is over.
-    var retired: [AnyObject] = []
+    var retired: [IOSource] = []
     /// Sources that are suspended until the pass that called them is over, and which one that is by its depth. A host that
     /// runs in their callbacks would see them ready for ever, if they were watched between the passes it makes. Once such
     /// a callback has returned, its pass is as good as over: the nested ones have dispatched what was pending in it.

@@ -18,8 +18,8 @@ import CLibev
     borrowing func call() throws { try callback() }
 }
 
-/// Where the slots of a loop's sources are: one beside the other, in the order in which they are asked for, in blocks of
-/// a page that are freed when their last slot is. The source to which a slot belongs stands at the end of its page: an event
+/// Where the slots of a loop's sources are: one beside the other, in blocks of a page that are freed when their last slot
+/// is, and in the order in which they are asked for, until the first is given back. The source to which a slot belongs stands at the end of its page: an event
 /// does not ask for it, unless its callback gets the readiness.
 @safe final class IOSlots {
     typealias Slot = UnsafeMutablePointer<IOSlot>
@@ -43,7 +43,10 @@ import CLibev
     private var open: UnsafeMutablePointer<Block>?
     private(set) var blocks = 0
 
-    init() { precondition(MemoryLayout<IOSlot>.size <= Self.bytesOfSlot, "libev's ev_io is larger than expected") }
+    init() {
+        precondition(MemoryLayout<IOSlot>.size <= Self.bytesOfSlot, "libev's ev_io is larger than expected")
+        precondition(MemoryLayout<Block>.size <= Self.bytesOfSlot)
+    }
 
     /// Memory for a slot, which is not initialized.
     func take() -> Slot {
@@ -62,20 +65,20 @@ import CLibev
     }
 
     /// Says to whom a slot belongs. No reference is counted.
-    static func give(_ slot: Slot, to source: AnyObject) {
+    static func assign(_ slot: Slot, to source: IOSource) {
         unsafe reference(of: slot).initialize(to: Unmanaged.passUnretained(source))
     }
 
     /// To whom it does.
     @inline(__always)
-    static func source(of slot: Slot) -> Unmanaged<AnyObject> { unsafe reference(of: slot).pointee }
+    static func source(of slot: Slot) -> Unmanaged<IOSource> { unsafe reference(of: slot).pointee }
 
     @inline(__always)
-    private static func reference(of slot: Slot) -> UnsafeMutablePointer<Unmanaged<AnyObject>> {
+    private static func reference(of slot: Slot) -> UnsafeMutablePointer<Unmanaged<IOSource>> {
         let page = unsafe page(of: slot)
         let number = unsafe (UnsafeMutableRawPointer(slot) - page) / bytesOfSlot - 1
         let references = unsafe page + (slotsOfBlock + 1) * bytesOfSlot
-        return unsafe references.assumingMemoryBound(to: Unmanaged<AnyObject>.self) + number
+        return unsafe references.assumingMemoryBound(to: Unmanaged<IOSource>.self) + number
     }
 
     @inline(__always)
@@ -87,6 +90,11 @@ import CLibev
     func giveBack(_ slot: Slot) {
         let memory = UnsafeMutableRawPointer(slot)
         let block = unsafe Self.page(of: slot).assumingMemoryBound(to: Block.self)
+        #if DEBUG
+            // The address sanitizer does not see who uses it now.
+            unsafe memory.initializeMemory(as: UInt8.self, repeating: 0xdb, count: Self.bytesOfSlot)
+            unsafe UnsafeMutableRawPointer(Self.reference(of: slot)).storeBytes(of: 0xdbdb_dbdb, as: UInt.self)
+        #endif
         unsafe memory.storeBytes(of: unsafe block.pointee.free, as: UnsafeMutableRawPointer?.self)
         unsafe block.pointee.free = memory
         if unsafe block.pointee.used == Self.slotsOfBlock { unsafe link(block) }

@@ -43,7 +43,7 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
         self.events = events
         unsafe slot = loop.slots.take()
         unsafe slot.initialize(to: IOSlot(callback))
-        unsafe IOSlots.give(slot, to: self)
+        unsafe IOSlots.assign(slot, to: self)
         unsafe clibev_io_init(watcher, trampoline, descriptor, events.rawValue, events.priority)
         unsafe watcher.pointee.data = Unmanaged.passUnretained(loop).toOpaque()
     }
@@ -98,7 +98,7 @@ typealias IOTrampoline = @convention(c) (UInt, UInt, Int32) -> Void
 
     /// The source to which a slot belongs.
     static func of(_ slot: IOSlots.Slot) -> IOSource {
-        unsafe unsafeDowncast(IOSlots.source(of: slot).takeUnretainedValue(), to: IOSource.self)
+        unsafe IOSlots.source(of: slot).takeUnretainedValue()
     }
 
     /// Before a pass that its callback makes: not watched, whatever that does to it.

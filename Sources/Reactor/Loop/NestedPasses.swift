@@ -35,9 +35,9 @@ extension EventLoop {
     /// Those sources whose callbacks are not on the stack: a program that lives in a callback would keep all that it cancels.
     /// libev holds none of them any more, and those on the stack are suspended.
     private func releaseRetiredOfNestedPass() {
-        var released: [AnyObject] = []
+        var released: [IOSource] = []
         retired.removeAll { source in
-            guard let source = source as? IOSource, !source.isSuspended else { return false }
+            guard !source.isSuspended else { return false }
             released.append(source)
             return true
         }
@@ -53,14 +53,14 @@ extension EventLoop {
     @inline(never)
     func releaseRetired() {
         hasRemains = false
-        var sources: [AnyObject] = []
+        var sources: [IOSource] = []
         swap(&sources, &retired)
         sources.removeAll(keepingCapacity: sources.capacity <= 4_096)
         if retired.isEmpty { swap(&sources, &retired) }
     }
 
     /// Keeps a cancelled source until nothing can refer to it any more.
-    func retire(_ source: AnyObject) {
+    func retire(_ source: IOSource) {
         guard depth > 0 else { return }
         retired.append(source)
         hasRemains = true

@@ -66,7 +66,7 @@ import CPrefetch
     /// A node, the payload, and the rest of the line.
     @inline(__always)
     private static var bytesOfSlot: Int {
-        (MemoryLayout<Node>.size + MemoryLayout<Payload>.size + bytesOfLine - 1) & ~(bytesOfLine - 1)
+        (MemoryLayout<Node>.stride + MemoryLayout<Payload>.size + bytesOfLine - 1) & ~(bytesOfLine - 1)
     }
 
     private static var bits: Index { 8 }
@@ -143,8 +143,8 @@ import CPrefetch
 
     /// Whether nothing waits by this entry of the wheel any more. The caller drops it then.
     ///
-    /// Stamps come again after 65,536 requests. One that was left behind, of the same deadline too, is kept then: it is
-    /// dropped when that has come, and the timer is no longer waiting.
+    /// One that was left behind may have the present one's stamp and deadline by chance, and is kept then; when that has
+    /// come, the timer is no longer waiting, and it is dropped.
     @inline(__always)
     func isOver(_ entry: TimerWheel.Entry) -> Bool {
         guard let node = unsafe node(entry.index), unsafe node.pointee.stamp == entry.stamp,
@@ -217,7 +217,7 @@ import CPrefetch
 
     @inline(never)
     private mutating func openChunk() {
-        assert(MemoryLayout<Payload>.alignment <= MemoryLayout<Node>.alignment, "the payload follows the node")
+        precondition(MemoryLayout<Payload>.alignment <= MemoryLayout<Node>.alignment, "the payload follows the node")
         let bytes = Self.slots * Self.bytesOfSlot
         let slots = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.bytesOfLine)
         let number = vacant.popLast() ?? chunks.count

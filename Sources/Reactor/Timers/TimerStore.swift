@@ -126,7 +126,9 @@ struct TimerStore<Payload>: ~Copyable {
             } else {
                 // Not a number of the slot's own: that begins anew with the slot's memory, and the entries of the timers it
                 // had before would count as those of this one, and stay.
-                let stamp = UInt16(truncatingIfNeeded: order)
+                // Mixed, or a program that treats all its timers in turn would, with so many of them that their requests are a
+                // divisor of 65,536, give a slot the same few stamps over and over.
+                let stamp = UInt16(truncatingIfNeeded: (order &* 0x9e37_79b9_7f4a_7c15) &>> 48)
                 unsafe node.pointee.stamp = stamp
                 unsafe node.pointee.entryDeadline = deadline
                 wheel.append(TimerWheel.Entry(deadline: deadline, index: index, stamp: stamp))
