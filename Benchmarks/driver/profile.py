@@ -42,7 +42,7 @@ GROUPS = [
     ("handles and delayed calls", r"DelayedCall"),
     ("durations and instants", r"Instant|Duration"),
     ("calls from threads", r"ThreadCall|ThreadOwned|ReactorHandle|ChunkedQueue"),
-    ("descriptors' watchers", r"Watchers/|IORegistration|IOSource"),
+    ("descriptors' watchers", r"Watchers/|IORegistration|IOSource|IOSlot"),
     ("the pass and the door", r"Reactor\.swift|EventLoop|Door|DescriptorSweep|Alarm|CallSite|Dispatch/"),
 ]
 REST = "all else"
