@@ -19,8 +19,10 @@ import CLibev
 }
 
 /// Where the slots of a loop's sources are: one beside the other, in blocks of a page that are freed when their last slot
-/// is, and in the order in which they are asked for, until the first is given back. The source to which a slot belongs stands at the end of its page: an event
-/// does not ask for it, unless its callback gets the readiness.
+/// is, and in the order in which they are asked for, until the first is given back.
+///
+/// The source to which a slot belongs stands at the end of its page: an event does not ask for it, unless its callback gets
+/// the readiness.
 @safe final class IOSlots {
     typealias Slot = UnsafeMutablePointer<IOSlot>
 
