@@ -108,7 +108,7 @@ import Testing
                 let original = dup(STDERR_FILENO)
                 dup2(ends[1], STDERR_FILENO)
                 var text = ""
-                reactor.callLater(.zero) { text = dawdle(reading: ends[0]) }
+                reactor.callLater(.zero) { text = dawdle(reading: ends[0], until: "  Reactor.runOnce(") }
                 reactor.runOnce()
                 unsafe write(original, text, text.utf8.count)
             }
@@ -128,7 +128,11 @@ import Testing
                 let isStuck = variable == "REACTOR_STUCK"
                 var text = ""
                 reactor.callLater(.zero, fileID: "Program/Main.swift", line: 14) {
-                    if isStuck { text = dawdle(reading: ends[0]) } else { spin(for: .milliseconds(25)) }
+                    if isStuck {
+                        text = dawdle(reading: ends[0], until: "dawdle(reading:until:askingForTheTime:) ")
+                    } else {
+                        spin(for: .milliseconds(25))
+                    }
                 }
                 reactor.runOnce()
                 if !isStuck { text = readText(ends[0]) }
@@ -142,7 +146,7 @@ import Testing
             } else {
                 #expect(text.contains("Stuck callback: a delayed call (Main.swift:14, after 0.0 s) has held the loop "))
                 // Where it is, and not where it began.
-                #expect(text.contains("  dawdle(reading:askingForTheTime:) "))
+                #expect(text.contains("  dawdle(reading:until:askingForTheTime:) "))
             }
         }
 
@@ -157,12 +161,14 @@ import Testing
                 let original = dup(STDERR_FILENO)
                 dup2(ends[1], STDERR_FILENO)
                 var text = ""
-                reactor.callLater(.zero) { text = dawdle(reading: ends[0], askingForTheTime: 100_000) }
+                reactor.callLater(.zero) {
+                    text = dawdle(reading: ends[0], until: "  Reactor.runOnce(", askingForTheTime: 100_000)
+                }
                 reactor.runOnce()
                 unsafe write(original, text, text.utf8.count)
             }
             let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-            #expect(text.contains("  dawdle(reading:askingForTheTime:) "))
+            #expect(text.contains("  dawdle(reading:until:askingForTheTime:) "))
             #expect(text.contains("  Reactor.runOnce("))
         }
 
@@ -215,10 +221,10 @@ import Testing
     }
 }
 
-/// Until its own name can be read from `descriptor`, or four minutes have passed: under the address sanitizer the first name
-/// takes a busy machine half a minute to look up. Returns all that could be read.
+/// Until `name` can be read from `descriptor`, or four minutes have passed: under the address sanitizer the first name
+/// takes a busy machine half a minute to look up. Returns all that could be read by then, which need not be a whole report.
 @inline(never)
-private func dawdle(reading descriptor: Int32, askingForTheTime times: Int = 1) -> String {
+private func dawdle(reading descriptor: Int32, until name: String, askingForTheTime times: Int = 1) -> String {
     let end = ReactorInstant.machineNow.advanced(by: .seconds(240))
     var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     var text = ""
@@ -227,7 +233,7 @@ private func dawdle(reading descriptor: Int32, askingForTheTime times: Int = 1) 
         for _ in 1..<times { _ = ReactorInstant.machineNow }
         guard unsafe poll(&request, 1, 0) == 1 else { continue }
         text += readText(descriptor)
-        if text.contains("dawdle(") { break }
+        if text.contains(name) { break }
     }
     return text
 }
