@@ -7,7 +7,8 @@ extension Reactor {
     /// A callback that throws is reported and, unless `keepAfterFailure`, its watcher is cancelled.
     /// Throws `DescriptorError` where the descriptor is negative or not open. One that is closed while it is watched is
     /// reported, and its watchers are cancelled: by select and poll at once, by epoll and kqueue, whose kernels forget it
-    /// without a word, when a watcher is touched or the number is watched again, and in debug builds before a sleep.
+    /// without a word, when a watcher is resumed or changed or the number is watched again, and in debug builds before a
+    /// sleep.
     @discardableResult
     public func addReader(
         _ descriptor: Int32,
